@@ -1,0 +1,35 @@
+# make demo: train the small CycleGAN of the README and translate with it.  make test: all tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MINUTES ?= 5
+
+.PHONY: demo test lint types format hooks clean
+
+demo: $(VENV)/ready
+	$(BIN)/python examples/demo.py --minutes $(MINUTES)
+
+test: $(VENV)/ready
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/ready
+	$(BIN)/pyright
+
+format: $(VENV)/ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+hooks: $(VENV)/ready
+	$(BIN)/prek install
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo
