@@ -1,0 +1,1 @@
+"""Architectures used by two methods or more. They know no losses."""

@@ -1,0 +1,57 @@
+"""Normalisation layers by name, and the instance norm that is right in every memory format."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Norm = Literal["instance", "batch", "none"]
+
+
+class InstanceNorm2d(nn.Module):
+    """Instance normalisation without affine parameters or running statistics, (N, C, H, W).
+
+    Ulyanov et al. 2016, "Instance Normalization: The Missing Ingredient for Fast Stylization".
+    Never by `F.instance_norm`: on the CPU with batch 1 its backward is silently wrong when the
+    incoming gradient is channels_last (torch 2.13 and 2.14). On the CPU a batch norm over
+    (1, N * C, H * W), three axes that have no such format, rounds half as much as `group_norm`,
+    which is what the reference traces want; elsewhere `group_norm` keeps the memory format.
+    Computed in float32 also under autocast.
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.channels = channels
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dtype.itemsize < 4:
+            x = x.float()
+        if x.device.type != "cpu":
+            return F.group_norm(x, self.channels, eps=self.eps)
+        n, c, h, w = x.shape
+        planes = x.contiguous().view(1, n * c, h * w)
+        return F.batch_norm(planes, None, None, training=True, eps=self.eps).view(n, c, h, w)
+
+    def extra_repr(self) -> str:
+        return f"{self.channels}"
+
+
+def norm_layer(name: Norm) -> Callable[[int], nn.Module]:
+    """The layer that normalises `channels` channels: affine for batch, not for instance."""
+    layers: dict[str, Callable[[int], nn.Module]] = {
+        "instance": InstanceNorm2d,
+        "batch": nn.BatchNorm2d,
+        "none": lambda channels: nn.Identity(),
+    }
+    return layers[name]
+
+
+def needs_bias(name: Norm) -> bool:
+    """Whether a convolution in front of the norm has a bias in the published networks.
+
+    Only in front of an instance norm: batch norm brings its own, and the reference gives
+    none to `none` either (pytorch-CycleGAN-and-pix2pix, `use_bias`).
+    """
+    return name == "instance"

@@ -1,0 +1,38 @@
+"""A history of generated pictures for discriminators."""
+
+import torch
+from torch import Tensor, nn
+
+
+class ImagePool(nn.Module):
+    """Returns generated pictures of earlier steps in place of half of the new ones.
+
+    Shrivastava et al. 2017, section 2.3, in CycleGAN's form: until `size` pictures are held, each
+    new one is kept and returned; then with probability 1/2 a stored one, drawn at random, is
+    returned and the new one takes its place. What is held is a buffer, but no weight: it is saved
+    with the training's state.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.images: Tensor
+        self.register_buffer("images", torch.empty(0), persistent=False)
+
+    @torch.no_grad()
+    def forward(self, new: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, H, W)."""
+        if self.size == 0:
+            return new
+        returned = []
+        for image in new:
+            if len(self.images) < self.size:
+                held = self.images if len(self.images) else image.new_empty(0, *image.shape)
+                self.images = torch.cat([held, image[None]])
+            elif torch.rand(()) > 0.5:
+                place = int(torch.randint(self.size, ()))
+                old = self.images[place].clone()
+                self.images[place] = image
+                image = old
+            returned.append(image)
+        return torch.stack(returned)

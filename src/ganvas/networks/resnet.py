@@ -1,0 +1,71 @@
+"""The residual generator of Johnson et al. 2016 as CycleGAN uses it: c7s1-64, d128, d256,
+R256 x n, u128, u64, c7s1-3 (CycleGAN, appendix 7.2)."""
+
+from torch import Tensor, nn
+
+from ganvas.networks.norms import Norm, needs_bias, norm_layer
+
+
+class ResidualBlock(nn.Module):
+    """x + f(x) with two reflection-padded 3x3 convolutions, (N, C, H, W) in and out."""
+
+    def __init__(self, channels: int, norm: Norm, dropout: bool) -> None:
+        super().__init__()
+        norm_of, bias = norm_layer(norm), needs_bias(norm)
+        # Dropout takes a place of its own, so that keys equal those of published weights.
+        self.conv_block = nn.Sequential(
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3, bias=bias),
+            norm_of(channels),
+            nn.ReLU(inplace=True),
+            *([nn.Dropout(0.5)] if dropout else []),
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3, bias=bias),
+            norm_of(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv_block(x)
+
+
+class ResnetGenerator(nn.Module):
+    """Pictures (N, in, H, W) in [-1, 1] to pictures (N, out, H, W) in [-1, 1].
+
+    Height and width must be multiples of `stride`. State-dict keys are those of
+    pytorch-CycleGAN-and-pix2pix's `resnet_9blocks`.
+    """
+
+    stride = 4
+    smallest = 8
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        out_channels: int = 3,
+        width: int = 64,
+        n_blocks: int = 9,
+        norm: Norm = "instance",
+        dropout: bool = False,
+    ) -> None:
+        super().__init__()
+        norm_of, bias = norm_layer(norm), needs_bias(norm)
+
+        def normed(conv: nn.Module, channels: int) -> list[nn.Module]:
+            return [conv, norm_of(channels), nn.ReLU(inplace=True)]
+
+        w = width
+        self.model = nn.Sequential(
+            nn.ReflectionPad2d(3),
+            *normed(nn.Conv2d(in_channels, w, 7, bias=bias), w),
+            *normed(nn.Conv2d(w, 2 * w, 3, stride=2, padding=1, bias=bias), 2 * w),
+            *normed(nn.Conv2d(2 * w, 4 * w, 3, stride=2, padding=1, bias=bias), 4 * w),
+            *(ResidualBlock(4 * w, norm, dropout) for _ in range(n_blocks)),
+            *normed(nn.ConvTranspose2d(4 * w, 2 * w, 3, 2, 1, output_padding=1, bias=bias), 2 * w),
+            *normed(nn.ConvTranspose2d(2 * w, w, 3, 2, 1, output_padding=1, bias=bias), w),
+            nn.ReflectionPad2d(3),
+            nn.Conv2d(w, out_channels, 7),
+            nn.Tanh(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model(x)
