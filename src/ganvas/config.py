@@ -1,0 +1,315 @@
+"""Settings shared by all methods: plain values, typed, checked once, in and out as YAML.
+
+A method's `Config` extends `Settings` with the paper's own. Every class here is a group of the
+command line's help, and the text under a field is that option's help.
+"""
+
+import ast
+import inspect
+import re
+import textwrap
+from dataclasses import MISSING, Field, dataclass, fields
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from ganvas.clock import Duration
+from ganvas.errors import InputError, did_you_mean
+from ganvas.schedules import Policy
+
+Preprocess = Literal["resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none"]
+
+
+@dataclass(kw_only=True)
+class PictureSettings:
+    """Pictures"""
+
+    data: str = ""
+    """Folder, zip, or sample:NAME with the pictures to train on."""
+    size: str = "256"
+    """What the network sees: N or WxH, in pixels."""
+    load_size: str | None = None
+    """Size that pictures are resized to before the crop: N or WxH.
+    Left out: 286/256 of the size."""
+    preprocess: Preprocess = "resize_and_crop"
+    """How pictures come to size. scale_width keeps the shape, none only rounds to the network's
+    stride; both want batch size 1 unless all pictures are alike."""
+    flip: bool = True
+    """Mirror every second picture at random."""
+    serial_batches: bool = False
+    """Take pictures in the order of their names, A and B at the same place: no shuffling."""
+    max_pictures: int | None = None
+    """Use only the first so many pictures of each domain."""
+    max_bad: int = 0
+    """Skip up to so many unreadable pictures, with a warning; one more stops before training."""
+    cache: Literal["auto", "memory", "none"] = "auto"
+    """Keep decoded pictures in memory; auto does so when they fit into half of what is free."""
+
+
+@dataclass(kw_only=True)
+class ScheduleSettings:
+    """Length and learning rate"""
+
+    batch_size: int = 1
+    """Pictures of each domain in one step."""
+    duration: str = "200ep"
+    """How long to train: 200ep, 50000it, 25000kimg, 90min or 2h."""
+    lr_policy: Policy = "linear"
+    """What the learning rate does: linear (constant, then down to zero), step (a tenth every
+    decay-every), plateau (a fifth when an epoch's loss stops falling), cosine, constant."""
+    decay: str | None = None
+    """The part at the end in which linear lowers the rate. Left out: half of the duration."""
+    decay_every: str = "50ep"
+    """The period of the step policy."""
+    ema: str | None = None
+    """Half-life of an exponential moving average of the generators' weights, such as 10kimg;
+    translations then use it. Left out: none is kept."""
+
+
+@dataclass(kw_only=True)
+class WatchSettings:
+    """Log, previews and snapshots"""
+
+    out: str | None = None
+    """The run directory to make. Left out: runs/00000-METHOD-DATA, counted up."""
+    log_every: str = "100it"
+    """A line in log.jsonl, loss_log.txt and TensorBoard."""
+    preview_every: str | None = None
+    """A grid of fixed pictures in samples/. Left out: a fortieth of the duration."""
+    previews: int = 4
+    """Rows in that grid."""
+    snapshot_every: str | None = None
+    """A numbered snapshot in snapshots/. Left out: a fortieth of the duration."""
+    latest_every: str = "10min"
+    """How often snapshots/latest is renewed in between."""
+    keep: int = 5
+    """Numbered snapshots to keep, the newest ones; 0 keeps all."""
+    tensorboard: bool = True
+    """Write TensorBoard events, where the tensorboard package is installed."""
+
+
+@dataclass(kw_only=True)
+class MachineSettings:
+    """Machine"""
+
+    seed: int = 0
+    """Initial weights, order, pairing, crops and noise all follow from it."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, mps; auto takes the fastest that is there."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """bf16 computes convolutions in bfloat16; norms and losses stay in float32."""
+    workers: int | None = None
+    """Processes that decode pictures when these do not fit into memory. Left out: up to 4."""
+    threads: int | None = None
+    """Threads of the CPU to compute with. Left out: torch decides."""
+
+
+@dataclass(kw_only=True)
+class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings):
+    """Everything that every method's training needs to know."""
+
+    def __post_init__(self) -> None:
+        types = get_type_hints(type(self))
+        for field in fields(self):
+            value = coerce(getattr(self, field.name), types[field.name], field.name)
+            setattr(self, field.name, value)
+        self.check()
+
+    def check(self) -> None:
+        """Refuse values that no training can have.
+
+        Raises:
+            InputError: names the option and the mend.
+        """
+        spans = ("duration", "decay_every", "log_every", "latest_every")
+        for name in (*spans, "decay", "ema", "preview_every", "snapshot_every"):
+            if (text := getattr(self, name)) is not None:
+                Duration.parse(text, option_name(name))
+        pair_of_numbers(self.size, "size")
+        if self.load_size is not None:
+            pair_of_numbers(self.load_size, "load_size")
+        for name, least in (("batch_size", 1), ("previews", 1), ("keep", 0), ("max_bad", 0)):
+            self.at_least(name, least)
+        for name in ("workers", "threads", "max_pictures"):
+            if getattr(self, name) is not None:
+                self.at_least(name, 0 if name == "workers" else 1)
+        if self.decay is not None and self.decay_span.unit != self.span.unit:
+            raise InputError(f"--decay {self.decay}: wants the unit of --duration {self.duration}")
+        if self.decay is not None and self.decay_span.amount > self.span.amount:
+            raise InputError(f"--decay {self.decay}: is longer than --duration {self.duration}")
+
+    def at_least(self, name: str, least: float) -> None:
+        if getattr(self, name) < least:
+            raise InputError(
+                f"--{option_name(name)} {getattr(self, name)}: must be at least {least:g}"
+            )
+
+    @property
+    def stride(self) -> int:
+        """What widths and heights must be multiples of for these networks."""
+        return 1
+
+    @property
+    def span(self) -> Duration:
+        return Duration.parse(self.duration)
+
+    @property
+    def decay_span(self) -> Duration:
+        return Duration.parse(self.decay, "decay") if self.decay else self.span * 0.5
+
+    def interval(self, name: str) -> Duration:
+        """The interval of that setting; a fortieth of the duration where it was left out."""
+        text = getattr(self, name)
+        return Duration.parse(text, option_name(name)) if text else self.span * (1 / 40)
+
+    @property
+    def width_height(self) -> tuple[int, int]:
+        return pair_of_numbers(self.size, "size")
+
+    @property
+    def load_width_height(self) -> tuple[int, int]:
+        """What pictures are resized to, never below the size itself."""
+        if self.load_size is not None:
+            return pair_of_numbers(self.load_size, "load_size")
+        width, height = self.width_height
+        return (round(width * 286 / 256), round(height * 286 / 256))
+
+    def changed(self) -> list[str]:
+        """Names of the settings that are not at their defaults."""
+        return [f.name for f in fields(self) if getattr(self, f.name) != default_of(f)]
+
+    @classmethod
+    def from_mapping(cls, mapping: dict[str, Any], source: str = "settings") -> Self:
+        """From names (hyphens or underscores) to values, as YAML or Python gives them.
+
+        Raises:
+            InputError: an unknown name or a value of the wrong kind, named with its source.
+        """
+        known = [f.name for f in fields(cls)]
+        values = {str(key).replace("-", "_"): value for key, value in mapping.items()}
+        for name in values:
+            if name not in known:
+                raise InputError(
+                    f"{source}: there is no setting {name!r}{did_you_mean(name, known)}"
+                )
+        return cls(**values)
+
+
+def default_of(field: Field[Any]) -> Any:
+    return None if field.default is MISSING else field.default
+
+
+def option_name(field_name: str) -> str:
+    """`lambda_A` -> `lambda-A`."""
+    return field_name.replace("_", "-")
+
+
+def pair_of_numbers(text: str, name: str) -> tuple[int, int]:
+    """Read `256` or `256x192` as (width, height)."""
+    match = re.fullmatch(r"(\d+)(?:[xX](\d+))?", text.strip())
+    if match is None or int(match[1]) < 1 or int(match[2] or match[1]) < 1:
+        raise InputError(
+            f"--{option_name(name)} {text}: wants N or WxH in pixels, such as 256 or 256x192"
+        )
+    return int(match[1]), int(match[2] or match[1])
+
+
+def coerce(value: Any, kind: Any, name: str) -> Any:
+    """Bring a value from YAML, Python or the command line to the field's type.
+
+    Needed because YAML reads `1e-4` as text and `256` as a number, and Python callers pass paths.
+    """
+    option = f"--{option_name(name)} {value}"
+    origin = get_origin(kind)
+    if origin in (Union, UnionType):
+        options = [k for k in get_args(kind) if k is not NoneType]
+        return None if value is None else coerce(value, options[0], name)
+    if origin is Literal:
+        choices = [str(choice) for choice in get_args(kind)]
+        if str(value) not in choices:
+            raise InputError(
+                f"{option}: must be one of {', '.join(choices)}{did_you_mean(str(value), choices)}"
+            )
+        return str(value)
+    if kind is bool:
+        if isinstance(value, bool):
+            return value
+        raise InputError(f"{option}: must be true or false")
+    if kind in (int, float):
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = float("nan")
+        if isinstance(value, bool) or number != number or (kind is int and number % 1):
+            raise InputError(f"{option}: must be a {'whole ' if kind is int else ''}number")
+        return kind(number)
+    if isinstance(value, str | int | float | Path) and not isinstance(value, bool):
+        return str(value)
+    raise InputError(f"{option}: must be text")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting, as help and documentation show it."""
+
+    name: str
+    kind: Any
+    default: Any
+    help: str
+    group: str
+
+
+@cache
+def options_of(config: type[Settings]) -> tuple[Option, ...]:
+    """Every setting of a method: the method's own first, then the shared groups."""
+    types = get_type_hints(config)
+    defaults = {f.name: default_of(f) for f in fields(config)}
+    found: dict[str, Option] = {}
+    for owner in config.__mro__:
+        if owner is Settings or not hasattr(owner, "__dataclass_fields__"):
+            continue
+        for name, text in field_texts(owner).items():
+            if name not in found:
+                group = inspect.cleandoc(owner.__doc__ or owner.__name__).splitlines()[0]
+                found[name] = Option(name, types[name], defaults[name], text, group)
+    # A method may set another default for a shared setting without telling its text again.
+    order = [owner.__doc__ for owner in reversed(Settings.__mro__)]
+    own = [o for o in found.values() if o.group not in order]
+    shared = [o for o in found.values() if o.group in order]
+    return (*own, *sorted(shared, key=lambda o: order.index(o.group)))
+
+
+def field_texts(owner: type) -> dict[str, str]:
+    """The docstring that stands under each field of a class."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(owner)))
+    body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+    texts = {}
+    for statement, following in pairwise(body):
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            match following:
+                case ast.Expr(value=ast.Constant(value=str(text))):
+                    texts[statement.target.id] = " ".join(inspect.cleandoc(text).split())
+    return texts
+
+
+def read_settings_file(path: Path) -> dict[str, Any]:
+    """The settings in a YAML file: a run's config.yaml, or plain `name: value` lines.
+
+    Raises:
+        InputError: no such file, or not a mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise InputError(f"--config {path}: {error.strerror or error}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"--config {path}: is not YAML ({' '.join(str(error).split())})") from None
+    if isinstance(content, dict) and isinstance(content.get("settings"), dict):
+        content = content["settings"]
+    if not isinstance(content, dict):
+        raise InputError(f"--config {path}: wants lines of the form `name: value`")
+    return content

@@ -1,0 +1,24 @@
+"""The methods by name. A new GAN is one file here, and one line in this dict."""
+
+from importlib import import_module
+
+from ganvas.errors import InputError, did_you_mean
+
+METHODS = {
+    "cyclegan": "ganvas.methods.cyclegan:CycleGAN",
+}
+
+
+def method_class(name: str):
+    """The class of that method, imported only now.
+
+    Raises:
+        InputError: there is no method of that name.
+    """
+    if name not in METHODS:
+        raise InputError(
+            f"there is no method {name!r}{did_you_mean(name, list(METHODS))}; "
+            "`ganvas methods` lists them"
+        )
+    module, _, attribute = METHODS[name].partition(":")
+    return getattr(import_module(module), attribute)

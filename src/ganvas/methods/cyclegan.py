@@ -1,0 +1,219 @@
+"""CycleGAN: Zhu, Park, Isola and Efros 2017, "Unpaired Image-to-Image Translation using
+Cycle-Consistent Adversarial Networks", as pytorch-CycleGAN-and-pix2pix computes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ganvas.config import Settings
+from ganvas.errors import InputError
+from ganvas.losses.objectives import OBJECTIVES
+from ganvas.losses.reconstruction import l1
+from ganvas.methods.base import Batch, Direction, Translator, frozen
+from ganvas.networks.init import Init, init_weights
+from ganvas.networks.norms import Norm
+from ganvas.networks.patchgan import (
+    PatchDiscriminator,
+    PixelDiscriminator,
+    smallest_patched,
+)
+from ganvas.networks.pool import ImagePool
+from ganvas.networks.resnet import ResnetGenerator
+from ganvas.networks.unet import UnetGenerator
+
+
+@dataclass(kw_only=True)
+class Config(Settings):
+    """CycleGAN"""
+
+    direction: Direction = "AtoB"
+    """Which folder plays the paper's X: with BtoA, trainB is X and trainA is Y."""
+    lambda_A: float = 10.0
+    """lambda of eq. 3 for x -> G(x) -> F(G(x)); paper: 10."""
+    lambda_B: float = 10.0
+    """lambda of eq. 3 for y -> F(y) -> G(F(y)); paper: 10."""
+    lambda_identity: float = 0.5
+    """Weight of the identity loss (section 5.2), as a part of lambda_A and lambda_B; 0: none."""
+    objective: Literal["lsgan", "vanilla"] = "lsgan"
+    """The adversarial loss (section 4: least squares)."""
+    pool_size: int = 50
+    """Generated pictures that the discriminators' history holds (section 4: 50); 0: none."""
+    lr: float = 0.0002
+    """Learning rate of Adam (section 4)."""
+    beta1: float = 0.5
+    """Adam's decay of the first moment (reference)."""
+    beta2: float = 0.999
+    """Adam's decay of the second moment (reference)."""
+    generator: Literal["resnet", "unet"] = "resnet"
+    """Architecture of G and F (appendix 7.2: resnet)."""
+    n_blocks: int = 9
+    """Residual blocks of a resnet (paper: 9 at 256, 6 at 128)."""
+    n_downs: int = 8
+    """Halvings of a unet: 8 is the reference's unet_256, 7 its unet_128."""
+    ngf: int = 64
+    """Channels of the generators' first layer."""
+    discriminator: Literal["patch", "pixel"] = "patch"
+    """Architecture of D_X and D_Y: overlapping patches, or single pixels."""
+    n_layers: int = 3
+    """Layers of a patch discriminator; 3 judges 70x70 pixels (the reference's basic)."""
+    ndf: int = 64
+    """Channels of the discriminators' first layer."""
+    norm: Norm = "instance"
+    """Normalisation in all networks."""
+    dropout: bool = False
+    """Dropout in the generators."""
+    init_type: Init = "normal"
+    """How initial weights are drawn."""
+    init_gain: float = 0.02
+    """Standard deviation of normal, factor of xavier and orthogonal."""
+    channels_A: int | None = None
+    """1 takes folder A as grey, 3 as RGB. Left out: as its pictures are."""
+    channels_B: int | None = None
+    """1 takes folder B as grey, 3 as RGB. Left out: as its pictures are."""
+
+    def check(self) -> None:
+        super().check()
+        for name in ("lambda_A", "lambda_B", "lambda_identity", "pool_size"):
+            self.at_least(name, 0)
+        for name in ("n_blocks", "n_layers", "ngf", "ndf"):
+            self.at_least(name, 1)
+        self.at_least("n_downs", 5)
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"--{name} {getattr(self, name):g}: must be from 0 to below 1")
+        for name in ("channels_A", "channels_B"):
+            if getattr(self, name) not in (None, 1, 3):
+                raise InputError(f"--{name.replace('_', '-')}: must be 1 (grey) or 3 (RGB)")
+        if self.preprocess not in ("none", "scale_width"):
+            self.check_size(*self.width_height)
+
+    def check_size(self, width: int, height: int) -> None:
+        """Refuse sizes that these networks cannot train on."""
+        step = self.stride
+        if width % step or height % step:
+            near = "x".join(str(max(round(n / step), 1) * step) for n in (width, height))
+            raise InputError(
+                f"--size {self.size}: a {self.generator} generator wants multiples of {step}; "
+                f"the nearest is {near}"
+            )
+        judged = 1 if self.discriminator == "pixel" else smallest_patched(self.n_layers)
+        least = max(self.smallest_translated, judged)
+        if min(width, height) < least:
+            raise InputError(
+                f"--size {self.size}: is too small for these networks, which want at least {least} "
+                "pixels each way; take a larger --size, or fewer --n-layers or --n-downs"
+            )
+
+    @property
+    def stride(self) -> int:
+        return 2**self.n_downs if self.generator == "unet" else ResnetGenerator.stride
+
+    @property
+    def smallest_translated(self) -> int:
+        """The least height and width that the generators take."""
+        return 2**self.n_downs if self.generator == "unet" else ResnetGenerator.smallest
+
+
+class CycleGAN(Translator):
+    """G: X -> Y and F: Y -> X, judged by D_Y and D_X, bound by F(G(x)) = x and G(F(y)) = y.
+
+    Networks bear the reference's names: G_A is the paper's G, G_B its F, D_A judges domain B and
+    is the paper's D_Y, D_B its D_X.
+    """
+
+    name = "cyclegan"
+    Config = Config
+    domains = ("A", "B")
+    layouts = ("unpaired",)
+
+    def __init__(self, config: Config, channels: Mapping[str, int]) -> None:
+        super().__init__(config, channels)
+        self.config: Config = config
+        c = config
+        x, y = (self.channels[domain] for domain in self.x_and_y())
+        if x != y and c.lambda_identity > 0:
+            raise InputError(
+                f"--lambda-identity {c.lambda_identity:g}: the identity loss wants equal channels, "
+                f"but A has {self.channels['A']} and B has {self.channels['B']}; set it to 0, or "
+                "give --channels-A and --channels-B the same number"
+            )
+
+        self.G_A = self.make_generator(x, y)
+        self.G_B = self.make_generator(y, x)
+        self.D_A = self.make_discriminator(y)
+        self.D_B = self.make_discriminator(x)
+        for network in (self.G_A, self.G_B, self.D_A, self.D_B):
+            init_weights(network, c.init_type, c.init_gain)
+        self.pool_x, self.pool_y = ImagePool(c.pool_size), ImagePool(c.pool_size)
+        betas = (c.beta1, c.beta2)
+        self.player("G", self.G_A, self.G_B, lr=c.lr, betas=betas)
+        self.player("D", self.D_A, self.D_B, lr=c.lr, betas=betas)
+        if c.ema:
+            self.average(G_A=self.G_A, G_B=self.G_B)
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        G, F, D_X, D_Y, c = self.G_A, self.G_B, self.D_B, self.D_A, self.config
+        generator, discriminator = OBJECTIVES[c.objective]
+        x, y = (batch[domain] for domain in self.x_and_y())
+
+        # min over G, F:  L_GAN(G, D_Y) + L_GAN(F, D_X) + lambda L_cyc(G, F)  (eq. 3)
+        y_, x_ = G(x), F(y)
+        with frozen(D_X, D_Y):
+            gan_G, gan_F = generator(D_Y(y_)), generator(D_X(x_))
+            # |F(G(x)) - x|_1 and |G(F(y)) - y|_1  (eq. 2)
+            cycle_x, cycle_y = c.lambda_A * l1(F(y_), x), c.lambda_B * l1(G(x_), y)
+            loss = gan_G + gan_F + cycle_x + cycle_y
+            identity = {}
+            if c.lambda_identity > 0:
+                # |G(y) - y|_1 and |F(x) - x|_1  (section 5.2)
+                identity["idt_A"] = c.lambda_identity * c.lambda_B * l1(G(y), y)
+                identity["idt_B"] = c.lambda_identity * c.lambda_A * l1(F(x), x)
+                loss = loss + identity["idt_A"] + identity["idt_B"]
+            self.descend("G", loss)
+
+        # max over D_X, D_Y, on a history of generated pictures, at half the pace  (section 4)
+        loss_Y = discriminator(D_Y(y), D_Y(self.pool_y(y_.detach()))) / 2
+        loss_X = discriminator(D_X(x), D_X(self.pool_x(x_.detach()))) / 2
+        self.descend("D", loss_Y + loss_X)
+
+        losses = {"D_A": loss_Y, "G_A": gan_G, "cycle_A": cycle_x, "idt_A": identity.get("idt_A")}
+        losses |= {"D_B": loss_X, "G_B": gan_F, "cycle_B": cycle_y, "idt_B": identity.get("idt_B")}
+        return {name: loss.detach() for name, loss in losses.items() if loss is not None}
+
+    @torch.inference_mode()
+    def preview(self, batch: Batch) -> dict[str, Tensor]:
+        G, F = self.best("G_A"), self.best("G_B")
+        x, y = (batch[domain] for domain in self.x_and_y())
+        X, Y = self.x_and_y()
+        y_, x_ = G(x), F(y)
+        forth = {f"real_{X}": x, f"fake_{Y}": y_, f"rec_{X}": F(y_)}
+        back = {f"real_{Y}": y, f"fake_{X}": x_, f"rec_{Y}": G(x_)}
+        if x.shape[1] == y.shape[1]:
+            forth[f"idt_{Y}"], back[f"idt_{X}"] = F(x), G(y)
+        return forth | back
+
+    def translator(self, direction: Direction) -> nn.Module:
+        return self.best("G_A" if direction == self.config.direction else "G_B")
+
+    def x_and_y(self) -> tuple[str, str]:
+        """The folders that play the paper's X and Y."""
+        return ("A", "B") if self.config.direction == "AtoB" else ("B", "A")
+
+    def make_generator(self, in_channels: int, out_channels: int) -> nn.Module:
+        c = self.config
+        if c.generator == "unet":
+            return UnetGenerator(in_channels, out_channels, c.ngf, c.n_downs, c.norm, c.dropout)
+        return ResnetGenerator(in_channels, out_channels, c.ngf, c.n_blocks, c.norm, c.dropout)
+
+    def make_discriminator(self, channels: int) -> nn.Module:
+        c = self.config
+        if c.discriminator == "pixel":
+            return PixelDiscriminator(channels, c.ndf, c.norm)
+        return PatchDiscriminator(channels, c.ndf, c.n_layers, c.norm)
+
+    @property
+    def smallest(self) -> int:
+        return self.config.smallest_translated
