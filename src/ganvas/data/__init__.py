@@ -1,0 +1,1 @@
+"""Sources of pictures: layouts, decoding, preparation, the endless sampler, samples, the check."""

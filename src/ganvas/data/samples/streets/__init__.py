@@ -1,0 +1,6 @@
+"""`sample:streets`: streets at eye level as label maps and as photos, drawn by numpy alone."""
+
+from ganvas.data.samples.streets.colours import PALETTE
+from ganvas.data.samples.streets.drawing import draw
+
+__all__ = ["PALETTE", "draw"]
