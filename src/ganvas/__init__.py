@@ -1,0 +1,17 @@
+"""ganvas trains, judges and ships generative adversarial networks."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganvas.api import Run, load, resume, train
+
+__all__ = ["Run", "load", "resume", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use: torch takes seconds, and `ganvas --help` shall not wait for it.
+    if name not in __all__:
+        raise AttributeError(f"module 'ganvas' has no attribute {name!r}")
+    from ganvas import api
+
+    return getattr(api, name)

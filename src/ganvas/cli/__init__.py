@@ -1,0 +1,60 @@
+"""The command line: parse, call, print. One file a command; torch is imported only inside them."""
+
+import os
+import sys
+
+from cyclopts import App, CycloptsError
+
+from ganvas.cli.spellings import accept_reference_spellings
+from ganvas.errors import InputError
+
+DONE, INPUT_AT_FAULT, INTERRUPTED = 0, 2, 130
+
+COMMANDS = {
+    "train": ("train:app", "Train a method on pictures; leaves a run directory."),
+    "resume": ("resume:resume", "Go on exactly where a run stopped."),
+    "translate": ("translate:translate", "Put files, folders or globs through a trained run."),
+    "report": ("report:report", "Write a run's report.html anew."),
+    "data": ("data:app", "Look at picture sets, and write built-in ones."),
+    "methods": ("methods:methods", "List the methods, and every option of one."),
+}
+
+
+def make_app() -> App:
+    app = App(
+        name="ganvas",
+        help="Train, judge and ship generative adversarial networks.",
+        help_epilogue="`ganvas COMMAND --help` says more. Docs: docs/ in the repository.",
+        version_flags=["--version"],
+        suppress_keyboard_interrupt=False,
+    )
+    for name, (place, about) in COMMANDS.items():
+        app.command(f"ganvas.cli.{place}", name=name, help=about)
+    return app
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command: the exit status. 0 done, 2 the input is at fault, 130 interrupted."""
+    try:
+        tokens = accept_reference_spellings(sys.argv[1:] if argv is None else argv)
+        make_app()(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        return complain(str(error))
+    except InputError as error:
+        return complain(str(error))
+    except KeyboardInterrupt as interruption:
+        print(str(interruption) or "ganvas: stopped", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output, `head` for instance, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return DONE
+
+
+def complain(text: str) -> int:
+    print(f"ganvas: {' '.join(text.split())}", file=sys.stderr)
+    return INPUT_AT_FAULT
+
+
+def entry() -> None:
+    sys.exit(main())

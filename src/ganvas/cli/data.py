@@ -1,0 +1,61 @@
+"""`ganvas data check SOURCE` and `ganvas data sample NAME DIR`."""
+
+from pathlib import Path
+
+from cyclopts import App
+
+app = App(name="data", help="Look at picture sets, and write built-in ones.")
+
+
+@app.command
+def check(source: str, /, *, size: str = "256") -> None:
+    """Say what is there, what is wrong with it, and what to train on it.
+
+    Parameters
+    ----------
+    source
+        A folder, a zip, or sample:NAME.
+    size
+        What the network shall see, N or WxH: smaller pictures are named.
+    """
+    from rich.progress import Progress
+
+    from ganvas.config import pair_of_numbers
+    from ganvas.data.check import check as check_source
+
+    with Progress(transient=True) as progress:
+        task = progress.add_task("reading pictures", total=None)
+        found = check_source(source, pair_of_numbers(size, "size"), lambda: progress.advance(task))
+    print("\n".join(found.lines()))
+
+
+@app.command
+def sample(
+    name: str, folder: Path, /, *, size: str | None = None, count: int | None = None, seed: int = 0
+) -> None:
+    """Write a built-in sample set as PNG files.
+
+    Parameters
+    ----------
+    name
+        Which one: streets.
+    folder
+        Where to write trainA, trainB, testA and testB; must be new or empty.
+    size
+        N or WxH of the pictures; left out: 128.
+    count
+        Pictures in each training part; left out: 400.
+    seed
+        Another seed, other pictures.
+    """
+    from ganvas.config import pair_of_numbers
+    from ganvas.data.samples import SAMPLES, write_sample
+    from ganvas.errors import InputError, did_you_mean
+
+    if name not in SAMPLES:
+        raise InputError(f"there is no sample {name!r}{did_you_mean(name, list(SAMPLES))}")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder}: exists and is not empty; choose another folder")
+    wanted = SAMPLES[name].size if size is None else pair_of_numbers(size, "size")
+    written = write_sample(name, folder, wanted, count, seed)
+    print(f"{written} pictures in {folder}")

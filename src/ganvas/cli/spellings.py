@@ -1,0 +1,157 @@
+"""Options as users of pytorch-CycleGAN-and-pix2pix spell them, turned into ours.
+
+Underscores are taken for hyphens everywhere. Where a spelling of the reference means something
+that we say otherwise, the table below says it; its older spellings are in it too.
+"""
+
+from collections.abc import Callable
+
+from ganvas.errors import InputError
+
+RENAMED = {
+    "dataroot": "data",
+    "crop-size": "size",
+    "fineSize": "size",
+    "loadSize": "load-size",
+    "batchSize": "batch-size",
+    "gan-mode": "objective",
+    "n-layers-D": "n-layers",
+    "num-threads": "workers",
+    "nThreads": "workers",
+    "max-dataset-size": "max-pictures",
+    "resize-or-crop": "preprocess",
+    "which-direction": "direction",
+    "which-model-netG": "netG",
+    "which-model-netD": "netD",
+    "niter": "n-epochs",
+    "niter-decay": "n-epochs-decay",
+}
+
+REFUSED = {
+    "continue-train": "use `ganvas resume RUN`, which needs no other option",
+    "epoch-count": "use `ganvas resume RUN`, which knows where it stood",
+    "model": "name the method first: `ganvas train cyclegan --data ...`",
+    "name": "name the run directory: --out RUN",
+    "checkpoints-dir": "name the run directory: --out RUN",
+    "display-id": "no server is needed: see samples/ and report.html in the run directory",
+    "use-wandb": "see log.jsonl, report.html and TensorBoard's events in the run directory",
+}
+
+
+def generator_of(value: str) -> list[str]:
+    kind, _, rest = value.partition("_")
+    if kind == "resnet" and rest.removesuffix("blocks").isdigit():
+        return ["--generator", "resnet", "--n-blocks", rest.removesuffix("blocks")]
+    if kind == "unet" and rest.isdigit() and int(rest).bit_count() == 1:
+        return ["--generator", "unet", "--n-downs", str(int(rest).bit_length() - 1)]
+    raise InputError(f"--netG {value}: wants resnet_9blocks, resnet_6blocks, unet_256 or unet_128")
+
+
+def discriminator_of(value: str) -> list[str]:
+    known = {
+        "basic": ["--discriminator", "patch", "--n-layers", "3"],
+        "n_layers": ["--discriminator", "patch"],
+        "pixel": ["--discriminator", "pixel"],
+    }
+    if value not in known:
+        raise InputError(f"--netD {value}: wants basic, n_layers or pixel")
+    return known[value]
+
+
+def device_of(value: str) -> list[str]:
+    return ["--device", "cpu" if value == "-1" else f"cuda:{value.split(',')[0]}"]
+
+
+def images(option: str) -> Callable[[str], list[str]]:
+    """The reference counts these in images."""
+    return lambda value: [f"--{option}", f"{number(option, value) / 1000:g}kimg"]
+
+
+def epochs(option: str) -> Callable[[str], list[str]]:
+    return lambda value: [f"--{option}", f"{value}ep"]
+
+
+TURNED: dict[str, Callable[[str], list[str]]] = {
+    "netG": generator_of,
+    "netD": discriminator_of,
+    "gpu-ids": device_of,
+    "print-freq": images("log-every"),
+    "display-freq": images("preview-every"),
+    "save-latest-freq": images("latest-every"),
+    "save-epoch-freq": epochs("snapshot-every"),
+    "lr-decay-iters": epochs("decay-every"),
+}
+
+
+def number(option: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise InputError(f"--{option} {value}: must be a number") from None
+
+
+def accept_reference_spellings(argv: list[str]) -> list[str]:
+    """The same command line in our words; what comes after `--` is left as it is."""
+    end = argv.index("--") if "--" in argv else len(argv)
+    tokens, turned, said = split_values(argv[:end]), [], {}
+    for token, value in tokens:
+        if not token.startswith("--") or token == "--":
+            turned.append(token)
+            continue
+        name = token[2:].replace("_", "-")
+        name = RENAMED.get(name, name)
+        if argv[:1] == ["train"] and name in REFUSED:
+            raise InputError(f"{token}: {REFUSED[name]}")
+        if name in ("n-epochs", "n-epochs-decay", "input-nc", "output-nc", "no-lsgan"):
+            said[name] = value or ""
+        elif name in TURNED and value is not None:
+            turned += TURNED[name](value)
+        else:
+            turned += [f"--{name}"] if value is None else [f"--{name}", value]
+    return turned + together(said, turned) + argv[end:]
+
+
+def together(said: dict[str, str], turned: list[str]) -> list[str]:
+    """Options that mean something only together."""
+    out: list[str] = []
+    if said.keys() & {"n-epochs", "n-epochs-decay"}:
+        constant = number("n-epochs", said.get("n-epochs", "100"))
+        decay = number("n-epochs-decay", said.get("n-epochs-decay", "100"))
+        out += ["--duration", f"{constant + decay:g}ep"]
+        out += ["--decay", f"{decay:g}ep"] if decay else ["--lr-policy", "constant"]
+    swapped = "BtoA" in turned
+    if "input-nc" in said:
+        out += ["--channels-B" if swapped else "--channels-A", said["input-nc"]]
+    if "output-nc" in said:
+        out += ["--channels-A" if swapped else "--channels-B", said["output-nc"]]
+    if "no-lsgan" in said:
+        out += ["--objective", "vanilla"]
+    return out
+
+
+def split_values(argv: list[str]) -> list[tuple[str, str | None]]:
+    """(option, value) pairs; words that belong to no option stand alone with None."""
+    pairs: list[tuple[str, str | None]] = []
+    at = 0
+    while at < len(argv):
+        token = argv[at]
+        at += 1
+        if not token.startswith("--"):
+            pairs.append((token, None))
+        elif "=" in token:
+            option, _, value = token.partition("=")
+            pairs.append((option, value))
+        elif at < len(argv) and not argv[at].startswith("--") and takes_value(token):
+            pairs.append((token, argv[at]))
+            at += 1
+        else:
+            pairs.append((token, None))
+    return pairs
+
+
+def takes_value(token: str) -> bool:
+    """Whether the table above must see the word that follows this option."""
+    name = token[2:].replace("_", "-")
+    name = RENAMED.get(name, name)
+    together_names = ("n-epochs", "n-epochs-decay", "input-nc", "output-nc")
+    return name in TURNED or name in together_names

@@ -1,0 +1,95 @@
+"""Layouts of picture sets, recognised from folder names and shapes, never configured."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Literal
+
+from ganvas.data.sources import Entry
+from ganvas.errors import InputError
+
+Kind = Literal["unpaired", "paired", "labelled", "unlabelled"]
+
+DOMAIN_FOLDERS = {"traina", "trainb", "testa", "testb", "vala", "valb"}
+SPLIT_FOLDERS = {"train", "val", "test"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What kind of set it is, and the pictures of each part: `trainA`, `test`, a class ..."""
+
+    kind: Kind
+    parts: dict[str, list[Entry]] = field(default_factory=dict)
+    prefix: str = ""
+    """Folders above the parts, where the pictures are not at the top."""
+
+    def part(self, name: str) -> list[Entry]:
+        return self.parts.get(name, [])
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {name: len(entries) for name, entries in self.parts.items()}
+
+
+def recognise(entries: Sequence[Entry]) -> Layout:
+    """The layout of these pictures (DESIGN: unpaired, paired, labelled, unlabelled)."""
+    prefix = common_folders([entry.name for entry in entries])
+    parts: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        inner = PurePosixPath(entry.name).relative_to(prefix or ".").parts
+        parts[inner[0] if len(inner) > 1 else ""].append(entry)
+    folders = {name.lower() for name in parts if name}
+    if folders & {"traina", "trainb"}:
+        return Layout("unpaired", renamed(parts, DOMAIN_FOLDERS, canonical), prefix)
+    if "train" in folders and folders <= SPLIT_FOLDERS:
+        return Layout("paired", renamed(parts, SPLIT_FOLDERS, str.lower), prefix)
+    if len(folders) > 1 and "" not in parts:
+        return Layout("labelled", dict(sorted(parts.items())), prefix)
+    return Layout("unlabelled", {"pictures": list(entries)}, prefix)
+
+
+def renamed(
+    parts: dict[str, list[Entry]], folders: set[str], name_of: Callable[[str], str]
+) -> dict[str, list[Entry]]:
+    """These folders' pictures under their usual names: `Train` and `train` are one part."""
+    together: dict[str, list[Entry]] = defaultdict(list)
+    for folder in sorted(parts):
+        if folder.lower() in folders:
+            together[name_of(folder)] += parts[folder]
+    return dict(sorted(together.items()))
+
+
+def canonical(folder: str) -> str:
+    """`TRAINa` -> `trainA`."""
+    return folder[:-1].lower() + folder[-1].upper()
+
+
+def common_folders(names: list[str]) -> str:
+    """The folders that all names begin with, unless these are parts of a layout themselves."""
+    shared: list[str] = []
+    for parts in zip(*(PurePosixPath(name).parent.parts for name in names), strict=False):
+        if len(set(parts)) > 1 or parts[0].lower() in DOMAIN_FOLDERS | SPLIT_FOLDERS:
+            break
+        shared.append(parts[0])
+    return "/".join(shared)
+
+
+def require(layout: Layout, kinds: Sequence[str], domains: Sequence[str], source: str) -> None:
+    """Refuse a layout that a method cannot train on.
+
+    Raises:
+        InputError: says what was found and what is wanted.
+    """
+    found = ", ".join(f"{n or '(top)'}: {c}" for n, c in list(layout.counts.items())[:6])
+    if layout.kind not in kinds:
+        folders = " and ".join(f"train{domain}/" for domain in domains)
+        raise InputError(
+            f"--data {source}: looks {layout.kind} ({found} pictures), but this method wants "
+            f"the folders {folders}; `ganvas data check {source}` says more"
+        )
+    for domain in domains:
+        if not layout.part(f"train{domain}"):
+            raise InputError(
+                f"--data {source}: there are no pictures in train{domain}/ (found {found})"
+            )

@@ -1,0 +1,60 @@
+"""Sample k of a run as a pure function of (seed, k): which pictures, which crop, which flip.
+
+So a training's position in the data is one number, and neither workers nor restarts matter.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What chance decided for one picture: numbers in [0, 1) for the crop, and the flip."""
+
+    index: int
+    left: float
+    top: float
+    flip: bool
+
+
+@lru_cache(maxsize=4)
+def permutation(seed: int, epoch: int, length: int) -> list[int]:
+    """The order of an epoch."""
+    order = list(range(length))
+    random.Random(f"{seed}/order/{epoch}").shuffle(order)
+    return order
+
+
+def unpaired_draws(
+    seed: int, k: int, sizes: tuple[int, int], *, serial: bool, flip: bool
+) -> tuple[Draw, Draw]:
+    """Sample k: A by the epoch's shuffled order, B at random, each with its own crop and flip.
+
+    An epoch has as many samples as the larger domain; the smaller one is repeated in it
+    (pytorch-CycleGAN-and-pix2pix, unaligned data). `serial` takes both at the same place.
+    """
+    epoch, place = divmod(k, max(sizes))
+    chance = random.Random(f"{seed}/sample/{k}")
+    first = place if serial else permutation(seed, epoch, max(sizes))[place]
+    second = place if serial else chance.randrange(sizes[1])
+    draws = [
+        Draw(index % size, chance.random(), chance.random(), flip and chance.random() < 0.5)
+        for index, size in zip((first, second), sizes, strict=True)
+    ]
+    return draws[0], draws[1]
+
+
+class EndlessBatches:
+    """Batches of sample numbers from a given sample on, without end: a batch sampler."""
+
+    def __init__(self, batch_size: int, start: int) -> None:
+        self.batch_size = batch_size
+        self.start = start
+
+    def __iter__(self) -> Iterator[list[int]]:
+        k = self.start
+        while True:
+            yield list(range(k, k + self.batch_size))
+            k += self.batch_size

@@ -1,0 +1,144 @@
+"""Unpaired training data: batches of two domains that are a pure function of seed and counter."""
+
+import os
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ganvas.config import Settings
+from ganvas.data.decode import decode
+from ganvas.data.layouts import Layout
+from ganvas.data.prepare import Preparation
+from ganvas.data.sampler import Draw, EndlessBatches, unpaired_draws
+from ganvas.data.survey import Part, read_part
+from ganvas.errors import InputError
+
+
+class Unpaired(Dataset[dict[str, Tensor]]):
+    """Sample k is `{"A": uint8 (C, h, w), "B": ...}`, cropped and flipped."""
+
+    domains = ("A", "B")
+
+    def __init__(
+        self,
+        config: Settings,
+        layout: Layout,
+        stride: int,
+        on_picture: Callable[[], object] | None = None,
+    ) -> None:
+        self.config = config
+        self.preparation = Preparation.of(config, stride)
+        self.layout = layout
+        self.parts: dict[str, Part] = {
+            domain: read_part(
+                f"train{domain}",
+                layout.part(f"train{domain}")[: config.max_pictures],
+                self.preparation,
+                channels=getattr(config, f"channels_{domain}", None),
+                max_bad=config.max_bad,
+                cache=config.cache,
+                on_picture=on_picture,
+            )
+            for domain in self.domains
+        }
+
+        if config.batch_size > 1 and not self.preparation.crops:
+            self.check_alike()
+
+    def check_alike(self) -> None:
+        """Refuse batches of pictures that differ in size."""
+        for domain, part in self.parts.items():
+            sizes = sorted({self.preparation.resized(seen.size) for seen in part.seen})
+            if len(sizes) > 1:
+                (w, h), (w2, h2) = sizes[0], sizes[-1]
+                raise InputError(
+                    f"--batch-size {self.config.batch_size}: pictures of train{domain} come out of "
+                    f"--preprocess {self.config.preprocess} between {w}x{h} and {w2}x{h2} and do "
+                    "not go into one batch; take --batch-size 1, or a --preprocess that crops"
+                )
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        a, b = (len(self.parts[domain].seen) for domain in self.domains)
+        return a, b
+
+    @property
+    def epoch_size(self) -> int:
+        return max(self.sizes)
+
+    @property
+    def channels(self) -> dict[str, int]:
+        return {domain: part.channels for domain, part in self.parts.items()}
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        return {f"train{domain}": part.fingerprint for domain, part in self.parts.items()}
+
+    @property
+    def notes(self) -> list[str]:
+        return [note for part in self.parts.values() for note in part.notes]
+
+    @property
+    def in_memory(self) -> bool:
+        return all(part.in_memory for part in self.parts.values())
+
+    def __getitem__(self, k: int) -> dict[str, Tensor]:
+        c = self.config
+        draws = unpaired_draws(c.seed, k, self.sizes, serial=c.serial_batches, flip=c.flip)
+        return {
+            domain: self.cut(domain, draw) for domain, draw in zip(self.domains, draws, strict=True)
+        }
+
+    def cut(self, domain: str, draw: Draw) -> Tensor:
+        """The drawn picture, cropped and flipped."""
+        part = self.parts[domain]
+        seen = part.seen[draw.index]
+        if seen.pixels is None:
+            image = decode(seen.entry.read(), seen.entry.name)
+            pixels = self.preparation.training(image, part.channels)
+        else:
+            pixels = seen.pixels
+        if self.preparation.crops:
+            (width, height), (_, h, w) = self.preparation.size, pixels.shape
+            top, left = int(draw.top * (h - height + 1)), int(draw.left * (w - width + 1))
+            pixels = pixels[:, top : top + height, left : left + width]
+        pixels = pixels.expand(part.channels, -1, -1)
+        return pixels.flip(2) if draw.flip else pixels
+
+    def batches(self, start: int) -> Iterator[dict[str, Tensor]]:
+        """Batches of uint8 (N, C, h, w) from sample `start` on, without end."""
+        workers = self.config.workers
+        if workers is None:
+            workers = 0 if self.in_memory else min(4, os.cpu_count() or 1)
+        loader: DataLoader[dict[str, Tensor]] = DataLoader(
+            self,
+            batch_sampler=EndlessBatches(self.config.batch_size, start),  # pyright: ignore
+            num_workers=workers,
+            collate_fn=stack,
+            # Its own generator: the global one belongs to the method.
+            generator=torch.Generator(),
+            multiprocessing_context="fork" if workers and hasattr(os, "fork") else None,
+        )
+        return iter(loader)
+
+    def fixed(self, count: int) -> dict[str, Tensor]:
+        """The same few pictures every time, for previews: of the test parts where there are any."""
+        return {domain: self.fixed_of(domain, count) for domain in self.domains}
+
+    def fixed_of(self, domain: str, count: int) -> Tensor:
+        entries = self.layout.part(f"test{domain}") or [s.entry for s in self.parts[domain].seen]
+        chosen = [entries[i * len(entries) // count] for i in range(min(count, len(entries)))]
+        channels = self.parts[domain].channels
+        pictures = [
+            self.preparation.fixed(decode(entry.read(), entry.name), channels) for entry in chosen
+        ]
+        # Without a crop pictures may differ in size; the common corner shows enough.
+        height = min(p.shape[1] for p in pictures)
+        width = min(p.shape[2] for p in pictures)
+        return torch.stack([p[:, :height, :width] for p in pictures])
+
+
+def stack(samples: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {domain: torch.stack([s[domain] for s in samples]) for domain in samples[0]}

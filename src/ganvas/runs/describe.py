@@ -1,0 +1,79 @@
+"""What a run and a snapshot say of themselves."""
+
+import platform
+import sys
+import time
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import nn
+
+from ganvas.clock import Clock
+from ganvas.config import Settings
+
+
+class Describable(Protocol):
+    """What is described: a method, seen without knowing its room."""
+
+    name: ClassVar[str]
+    config: Settings
+    channels: dict[str, int]
+    averages: nn.ModuleDict
+
+    def networks(self) -> dict[str, nn.Module]: ...
+
+
+class Pictures(Protocol):
+    @property
+    def fingerprints(self) -> dict[str, str]: ...
+
+    @property
+    def layout(self) -> Any: ...
+
+
+def parameters(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+def describe_run(
+    method: str, config: Settings, network: Describable, data: Pictures
+) -> dict[str, Any]:
+    """The content of config.yaml."""
+    return {
+        "method": method,
+        "settings": asdict(config),
+        "changed": config.changed(),
+        "provenance": {
+            "ganvas": version("ganvas"),
+            "torch": str(torch.__version__),
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "command": " ".join(sys.argv),
+            "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "data_fingerprint": data.fingerprints,
+            "pictures": data.layout.counts,
+            "channels": network.channels,
+        },
+        "networks": {
+            name: {"parameters": parameters(module), "layers": str(module)}
+            for name, module in network.networks().items()
+        },
+    }
+
+
+def describe_model(method: Describable, clock: Clock) -> dict[str, Any]:
+    """The content of model.json: enough to build the networks and to use them rightly."""
+    return {
+        "format": 1,
+        "ganvas": version("ganvas"),
+        "torch": str(torch.__version__),
+        "method": method.name,
+        "settings": asdict(method.config),
+        "channels": method.channels,
+        "pictures": {"bits": 8, "range": [-1.0, 1.0], "alpha": "laid over white"},
+        "clock": asdict(clock),
+        "networks": {name: parameters(module) for name, module in method.networks().items()},
+        "averages": sorted(method.averages),
+    }

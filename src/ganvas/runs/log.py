@@ -1,0 +1,150 @@
+"""The log of a run: JSON lines, the line format of pytorch-CycleGAN-and-pix2pix, TensorBoard."""
+
+import json
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ganvas.clock import Clock
+
+
+@dataclass
+class Meter:
+    """Means of losses between two log lines, summed on the device so that no step waits."""
+
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    count: int = 0
+
+    @torch.no_grad()
+    def add(self, losses: dict[str, Tensor]) -> None:
+        for name, loss in losses.items():
+            self.sums[name] = self.sums[name] + loss if name in self.sums else loss.clone()
+        self.count += 1
+
+    def means(self) -> dict[str, float]:
+        if not self.sums:
+            return {}
+        values = (torch.stack(list(self.sums.values())) / self.count).tolist()
+        return dict(zip(self.sums, values, strict=True))
+
+    def clear(self) -> None:
+        self.sums, self.count = {}, 0
+
+
+@dataclass
+class Stopwatch:
+    """Where the time between two log lines went, in seconds."""
+
+    started: float = field(default_factory=time.perf_counter)
+    data: float = 0.0
+    step: float = 0.0
+    images: int = 0
+    steps: int = 0
+
+    def report(self, seconds: float) -> dict[str, float]:
+        """`seconds` is the training time so far."""
+        busy = self.data + self.step
+        return {
+            "seconds": round(seconds, 3),
+            "pictures_per_second": round(self.images / busy, 3) if busy else 0.0,
+            "data_share": round(self.data / busy, 5) if busy else 0.0,
+            "step_seconds": round(self.step / max(self.steps, 1), 5),
+        }
+
+
+class Log:
+    """log.jsonl, loss_log.txt and TensorBoard events, appended to together."""
+
+    def __init__(self, folder: Path, tensorboard: bool) -> None:
+        self.files = {name: folder / name for name in ("log.jsonl", "loss_log.txt")}
+        self.tensorboard = tensorboard_writer(folder) if tensorboard else None
+
+    def begin(self) -> None:
+        if not self.files["loss_log.txt"].exists():
+            stamp = time.strftime("%c")
+            header = f"================ Training Loss ({stamp}) ================\n"
+            self.files["loss_log.txt"].write_text(header)
+            self.files["log.jsonl"].touch()
+
+    def write(self, entry: dict[str, Any], epoch_images: int) -> None:
+        """Append one entry; `epoch_images` is how many images of the epoch are done."""
+        clean = {k: finite(v) if isinstance(v, float) else v for k, v in entry.items()}
+        clean["losses"] = {name: finite(value) for name, value in entry["losses"].items()}
+        append(self.files["log.jsonl"], json.dumps(clean) + "\n")
+        append(self.files["loss_log.txt"], loss_line(entry, epoch_images) + "\n")
+        if self.tensorboard is not None:
+            for name, value in entry["losses"].items():
+                self.tensorboard.add_scalar(f"loss/{name}", value, entry["images"])
+            self.tensorboard.add_scalar("learning_rate", entry["lr"], entry["images"])
+            for name in ("pictures_per_second", "data_share"):
+                self.tensorboard.add_scalar(f"time/{name}", entry["time"][name], entry["images"])
+            self.tensorboard.flush()
+
+    def picture(self, image: Image.Image, clock: Clock) -> None:
+        """A preview grid, for TensorBoard."""
+        if self.tensorboard is not None:
+            pixels = np.asarray(image)
+            self.tensorboard.add_image("preview", pixels, clock.images, dataformats="HWC")
+
+    def position(self) -> dict[str, int]:
+        """Where each file ends now, so that resuming can go back to here."""
+        return {name: path.stat().st_size for name, path in self.files.items() if path.exists()}
+
+    def rewind(self, position: dict[str, int]) -> None:
+        """Drop what was logged after that position: it will be computed again."""
+        for name, path in self.files.items():
+            if path.exists() and path.stat().st_size > position.get(name, 0):
+                with open(path, "rb+") as file:
+                    file.truncate(position.get(name, 0))
+
+    def close(self) -> None:
+        if self.tensorboard is not None:
+            self.tensorboard.close()
+
+
+def append(path: Path, text: str) -> None:
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def finite(value: float) -> float | None:
+    """JSON knows no NaN."""
+    return value if math.isfinite(value) else None
+
+
+def loss_line(entry: dict[str, Any], epoch_images: int) -> str:
+    """`(epoch: 1, iters: 100, time: 0.896, data: 1.052) D_A: 0.384 G_A: 0.232 `: what
+    pytorch-CycleGAN-and-pix2pix wrote until 2025, and what scripts parse."""
+    epoch = math.floor(entry["epoch"] - 1e-9) + 1
+    step = entry["time"]["step_seconds"]
+    share = entry["time"]["data_share"]
+    data = step * share / (1 - share) if share < 1 else 0.0
+    head = f"(epoch: {epoch}, iters: {epoch_images}, time: {step:.3f}, data: {data:.3f}) "
+    return head + "".join(f"{name}: {value:.3f} " for name, value in entry["losses"].items())
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The entries of a log.jsonl; a line that a kill cut short is left out."""
+    entries = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            entries.append(json.loads(line))
+        except ValueError:
+            continue
+    return entries
+
+
+def tensorboard_writer(folder: Path):
+    """A writer of events, or None where the tensorboard package is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder))

@@ -1,0 +1,117 @@
+"""Snapshots: all that is needed to go on exactly, or to use the result, in one folder."""
+
+import io
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from torch import Tensor, nn
+
+from ganvas.errors import InputError
+from ganvas.runs.directory import Run
+from ganvas.runs.files import replace_folder, write_flushed
+
+WEIGHTS, DESCRIPTION, STATE = "model.safetensors", "model.json", "state.pt"
+
+
+def write_latest(
+    run: Run,
+    weights: dict[str, Tensor],
+    description: dict[str, Any],
+    state: dict[str, Any],
+) -> Path:
+    """Write snapshots/latest whole: beside, then renamed into place."""
+    place, beside = run.snapshots / "latest", run.snapshots / ".latest.writing"
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    # Serialised first, so that a full disk shows as such and not as some library's error.
+    on_cpu = {key: tensor.detach().cpu().contiguous() for key, tensor in weights.items()}
+    write_flushed(beside / WEIGHTS, save_safetensors(on_cpu))
+    write_flushed(beside / DESCRIPTION, json.dumps(description, indent=1))
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_flushed(beside / STATE, buffer.getvalue())
+    replace_folder(beside, place)
+    return place
+
+
+def keep_latest_as(run: Run, name: str) -> None:
+    """Keep snapshots/latest under another name too: links, since its files never change."""
+    latest, beside = run.snapshots / "latest", run.snapshots / f".{name}.writing"
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
+    for file in latest.iterdir():
+        try:
+            os.link(file, beside / file.name)
+        except OSError:  # a file system without links
+            shutil.copy2(file, beside / file.name)
+    replace_folder(beside, run.snapshots / name)
+
+
+def drop_old(run: Run, keep: int) -> None:
+    """Keep only the newest numbered snapshots; 0 keeps all."""
+    if keep > 0:
+        for old in run.numbered_snapshots()[:-keep]:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """What a snapshot says of itself.
+
+    Raises:
+        InputError: it does not.
+    """
+    path = folder / DESCRIPTION
+    try:
+        description = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
+    if not isinstance(description, dict) or description.get("format") != 1:
+        raise InputError(f"{path}: is no snapshot's description of format 1")
+    return description
+
+
+def load_weights(method: nn.Module, path: Path) -> None:
+    """Load weights strictly.
+
+    Raises:
+        InputError: unreadable, or of another shape: with the first differences.
+    """
+    try:
+        weights = load_safetensors(path.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
+    own = method.state_dict()
+    different = [
+        f"{key} is {tuple(weights[key].shape)} and not {tuple(own[key].shape)}"
+        for key in own
+        if key in weights and weights[key].shape != own[key].shape
+    ]
+    different += [f"{key} is missing" for key in own if key not in weights]
+    different += [f"{key} is not wanted" for key in weights if key not in own]
+    if different:
+        listed = "; ".join(different[:4]) + ("; ..." if len(different) > 4 else "")
+        raise InputError(
+            f"{path}: does not fit the model beside it ({len(different)} differences): {listed}"
+        )
+    method.load_state_dict(weights)
+
+
+def load_state(folder: Path) -> dict[str, Any]:
+    """The training state, read without running any pickled code.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
+    path = folder / STATE
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        # torch.load has no error of its own for a damaged file: zip, pickle and runtime errors.
+        raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from None

@@ -1,0 +1,155 @@
+"""How a run begins and goes on: everything built and checked before anything is written."""
+
+import errno
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganvas.clock import Clock
+from ganvas.config import Settings
+from ganvas.data.layouts import recognise, require
+from ganvas.data.sources import open_source
+from ganvas.data.unpaired import Unpaired
+from ganvas.engine import Engine, seed_step
+from ganvas.errors import InputError
+from ganvas.loop import Nobody, Training, Watcher, loop, preview
+from ganvas.methods import method_class
+from ganvas.runs.describe import describe_run
+from ganvas.runs.directory import Run
+from ganvas.runs.log import Log
+from ganvas.runs.snapshots import load_state, load_weights
+
+
+def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:
+    """Train a method from the beginning, into a new run directory.
+
+    Raises:
+        InputError: the settings, the data or the run directory do not allow it.
+        Interrupted: it was stopped; the run holds a snapshot and can be resumed.
+    """
+    watcher = watcher or Nobody()
+    run = Run.plan(config.out, method, config.data)
+    training = prepare(method, config, watcher, run)
+    with full_disk_said(run):
+        run.make()
+        with run.locked():
+            begin(training, method, watcher)
+    return run
+
+
+def begin(training: Training, method: str, watcher: Watcher) -> None:
+    """The first session of a run: its record, the first preview, the loop."""
+    t = training
+    t.run.write_record(describe_run(method, t.config, t.method, t.data))
+    watcher.beginning(t)
+    log = Log(t.run.path, t.config.tensorboard)
+    preview(t, log)
+    loop(t, log, watcher)
+
+
+def dry_run(method: str, config: Settings, watcher: Watcher) -> None:
+    """Build everything and take one step, writing nothing.
+
+    Raises:
+        InputError: as `train` would.
+    """
+    t = prepare(method, config, watcher, Run.plan(config.out, method, config.data))
+    watcher.beginning(t)
+    seed_step(config.seed, 0)
+    start = time.perf_counter()
+    with t.engine.autocast():
+        t.method.step(t.engine.place_batch(next(t.data.batches(0))))
+    t.engine.wait()
+    watcher.said(f"dry run: one step took {time.perf_counter() - start:.2f} s; nothing was written")
+
+
+def resume(
+    path: Path | str,
+    duration: str | None = None,
+    data: str | None = None,
+    device: str | None = None,
+    workers: int | None = None,
+    watcher: Watcher | None = None,
+) -> Run:
+    """Go on with a run exactly where its newest snapshot stands; from its beginning if a kill
+    came before the first one. `duration` lengthens it; `data` says where its pictures are now.
+
+    Raises:
+        InputError: it is no run, or its pictures are not those it was trained on.
+    """
+    watcher = watcher or Nobody()
+    run = Run.open(path)
+    record = run.record
+    kind = method_class(record["method"])
+    given = {"duration": duration, "data": data, "device": device, "workers": workers}
+    given = {name: value for name, value in given.items() if value is not None}
+    config = kind.Config.from_mapping(record["settings"] | given, f"{run.path}/config.yaml")
+    with run.locked(), full_disk_said(run):
+        training = prepare(record["method"], config, watcher, run)
+        check_fingerprint(record, training.data, config.data)
+        log = Log(run.path, config.tensorboard)
+        snapshot = run.snapshot()
+        if snapshot is not None:
+            load_weights(training.method, snapshot / "model.safetensors")
+            training.load_state(load_state(snapshot), log)
+        else:
+            log.rewind({})
+        # The device is this machine's, not the run's.
+        kept = {name: value for name, value in given.items() if name in ("duration", "data")}
+        record["settings"] |= kept
+        run.write_record(record)
+        watcher.beginning(training)
+        if snapshot is None:
+            preview(training, log)
+        loop(training, log, watcher)
+    return run
+
+
+def prepare(method: str, config: Settings, watcher: Watcher, run: Run) -> Training:
+    """The training as it stands before its first step; nothing is written.
+
+    Raises:
+        InputError: the device, the data or the networks do not allow it.
+    """
+    kind = method_class(method)
+    engine = Engine.start(config.device, config.precision, config.threads)
+    layout = recognise(open_source(config.data, config.load_width_height))
+    require(layout, kind.layouts, kind.domains, config.data)
+    counts = [len(layout.part(f"train{d}")[: config.max_pictures]) for d in kind.domains]
+    data = Unpaired(config, layout, config.stride, watcher.reading(sum(counts)))
+    for note in data.notes:
+        watcher.said(note)
+    torch.manual_seed(config.seed)
+    network = engine.place(kind(config, data.channels))
+    return Training(run, config, network, data, engine, Clock(data.epoch_size))
+
+
+def check_fingerprint(record: dict[str, Any], data: Unpaired, source: str) -> None:
+    """Refuse to go on with other pictures: it would be another training."""
+    known = record.get("provenance", {}).get("data_fingerprint")
+    changed = [
+        part for part, digest in data.fingerprints.items() if (known or {}).get(part) != digest
+    ]
+    if known and changed:
+        raise InputError(
+            f"--data {source}: the pictures in {' and '.join(changed)} are not those that this run "
+            "was trained on; put them back, or say where they are with --data"
+        )
+
+
+@contextmanager
+def full_disk_said(run: Run) -> Iterator[None]:
+    """A full disk is the user's to mend."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise InputError(
+            f"{run.path}: the disk is full; the last snapshot is good. Make room, then "
+            f"`ganvas resume {run.path}`"
+        ) from None

@@ -1,0 +1,221 @@
+"""Resume is exact: a run that was stopped, however, ends as one that never was, bit for bit."""
+
+import random
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from killing import differences, everything, in_a_process, killed_when, wait_for
+from PIL import Image
+
+import ganvas
+from ganvas.cli import main
+from ganvas.methods import METHODS
+
+SETTINGS = {
+    "size": 32,
+    "load_size": 36,
+    "ngf": 4,
+    "ndf": 4,
+    "n_blocks": 1,
+    "n_layers": 2,
+    "pool_size": 3,
+    "batch_size": 2,
+    "duration": "9ep",
+    "ema": "0.02kimg",
+    "log_every": "3it",
+    "preview_every": "7it",
+    "previews": 2,
+    "snapshot_every": "5it",
+    "keep": 2,
+    "tensorboard": False,
+    "device": "cpu",
+    "threads": 1,
+}
+"""Five pictures in batches of two: epochs end in mid-batch, the pool is full after two steps."""
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    chance = np.random.default_rng(0)
+    for part, count in (("trainA", 5), ("trainB", 4), ("testA", 2), ("testB", 2)):
+        (folder / part).mkdir()
+        for i in range(count):
+            pixels = chance.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / part / f"{i}.png")
+    return folder
+
+
+@pytest.fixture(scope="module", params=list(METHODS))
+def never_stopped(request: pytest.FixtureRequest, pictures: Path, tmp_path_factory):
+    """The method's name and all that a run of it leaves that nothing disturbed."""
+    run = tmp_path_factory.mktemp("straight") / "run"
+    child = in_a_process(train, request.param, pictures, run)
+    assert wait_for(child) == 0
+    return request.param, everything(run)
+
+
+def train(method: str, data: Path, out: Path, **changes) -> int:
+    options = SETTINGS | {"data": data, "out": out} | changes
+    argv = ["train", method]
+    for name, value in options.items():
+        option = name.replace("_", "-")
+        argv += [f"--no-{option}"] if value is False else [f"--{option}", str(value)]
+    return main(argv)
+
+
+def resume(run: Path) -> int:
+    return main(["resume", str(run)])
+
+
+def logged(run: Path, lines: int) -> Callable[[], bool]:
+    log = run / "log.jsonl"
+    return lambda: log.exists() and log.read_bytes().count(b"\n") >= lines
+
+
+def test_two_runs_with_one_seed_are_equal(never_stopped, pictures, tmp_path):
+    method, straight = never_stopped
+    assert wait_for(in_a_process(train, method, pictures, tmp_path / "run")) == 0
+    assert not differences(straight, everything(tmp_path / "run"))
+
+
+def test_another_seed_is_another_run(never_stopped, pictures, tmp_path):
+    method, straight = never_stopped
+    assert wait_for(in_a_process(lambda: train(method, pictures, tmp_path / "r", seed=1))) == 0
+    assert differences(straight["weights"], everything(tmp_path / "r")["weights"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_by_a_signal(never_stopped, pictures, tmp_path, number):
+    method, straight = never_stopped
+    run = tmp_path / "run"
+    child = in_a_process(train, method, pictures, run)
+    assert killed_when(child, logged(run, 2), number) == 130
+    assert everything(run)["clock"] < straight["clock"]
+    assert wait_for(in_a_process(resume, run)) == 0
+    assert not differences(straight, everything(run))
+
+
+@pytest.mark.parametrize("moment", range(6))
+def test_killed_at_random_moments_again_and_again(never_stopped, pictures, tmp_path, moment):
+    method, straight = never_stopped
+    run, chance = tmp_path / "run", random.Random(moment)
+    child = in_a_process(train, method, pictures, run)
+    status = killed_when(child, lambda: chance.random() < 0.002)
+    kills = 0
+    while status != 0:
+        assert status == -signal.SIGKILL
+        kills += 1
+        if not (run / "config.yaml").exists():  # killed before the run had begun
+            child = in_a_process(train, method, pictures, run)
+        else:
+            child = in_a_process(resume, run)
+        odds = 0.002 if kills < 4 else 0.0
+        status = killed_when(child, lambda odds=odds: chance.random() < odds)
+    assert not differences(straight, everything(run))
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        "snapshots/.latest.writing",
+        "snapshots/.latest.writing/state.pt",
+        "snapshots/.latest.previous",
+    ],
+)
+def test_killed_in_the_middle_of_a_save(never_stopped, pictures, tmp_path, trace):
+    method, straight = never_stopped
+    for attempt in range(10):  # some moments are short, and may pass unseen
+        run = tmp_path / f"run{attempt}"
+        child = in_a_process(train, method, pictures, run)
+        if killed_when(child, (run / trace).exists) == -signal.SIGKILL:
+            break
+    else:
+        pytest.fail(f"{trace} was never seen")
+    assert wait_for(in_a_process(resume, run)) == 0
+    assert not differences(straight, everything(run))
+
+
+def test_killed_between_the_two_renames_of_a_save(never_stopped, pictures, tmp_path):
+    method, straight = never_stopped
+    run = tmp_path / "run"
+    child = in_a_process(train, method, pictures, run)
+    assert killed_when(child, logged(run, 3), signal.SIGTERM) == 130
+    (run / "snapshots" / "latest").rename(run / "snapshots" / ".latest.previous")
+    (run / "snapshots" / ".latest.writing").mkdir()
+    assert wait_for(in_a_process(resume, run)) == 0
+    assert not differences(straight, everything(run))
+
+
+def test_killed_before_the_first_snapshot_it_begins_anew(never_stopped, pictures, tmp_path):
+    method, straight = never_stopped
+    run = tmp_path / "run"
+    child = in_a_process(train, method, pictures, run)
+    killed_when(child, lambda: (run / "samples").exists())
+    assert wait_for(in_a_process(resume, run)) == 0
+    assert not differences(straight, everything(run))
+
+
+def test_decoding_in_workers_changes_nothing(never_stopped, pictures, tmp_path):
+    method, straight = never_stopped
+    run = tmp_path / "run"
+    child = in_a_process(lambda: train(method, pictures, run, cache="none", workers=2))
+    assert killed_when(child, logged(run, 3), signal.SIGTERM) == 130
+    assert wait_for(in_a_process(resume, run)) == 0
+    left, right = everything(run), straight
+    for settings in (left["settings"], right["settings"]):
+        for name in ("cache", "workers"):
+            settings.pop(name, None)
+    assert not differences(left, right)
+
+
+def test_a_finished_run_goes_on_when_it_is_given_more_time(pictures, tmp_path):
+    longer = SETTINGS | {"data": pictures, "lr_policy": "constant", "snapshot_every": "1ep"}
+    straight = ganvas.train("cyclegan", **longer | {"out": tmp_path / "a", "duration": "4ep"})
+    run = ganvas.train("cyclegan", **longer | {"out": tmp_path / "b", "duration": "2ep"})
+    ganvas.resume(run.path, duration="4ep")
+    for where in ("weights", "state", "log"):
+        assert not differences(everything(straight.path)[where], everything(run.path)[where])
+    assert run.record["settings"]["duration"] == "4ep"
+
+
+def test_resuming_a_finished_run_changes_nothing(pictures, tmp_path):
+    run = ganvas.train(
+        "cyclegan", **SETTINGS | {"data": pictures, "out": tmp_path / "r", "duration": "1ep"}
+    )
+    before = everything(run.path)
+    ganvas.resume(run.path)
+    assert not differences(before, everything(run.path))
+
+
+def test_other_pictures_are_refused(pictures, tmp_path, capsys):
+    out = tmp_path / "run"
+    ganvas.train("cyclegan", **SETTINGS | {"data": pictures, "out": out, "duration": "1ep"})
+    other = tmp_path / "other"
+    for part in ("trainA", "trainB"):
+        (other / part).mkdir(parents=True)
+        Image.new("RGB", (40, 40), "red").save(other / part / "0.png")
+    assert main(["resume", str(out), "--data", str(other), "--duration", "2ep"]) == 2
+    assert "are not those that this run was trained on" in capsys.readouterr().err
+
+
+def test_pictures_may_move(pictures, tmp_path):
+    import shutil
+
+    data = tmp_path / "here"
+    shutil.copytree(pictures, data)
+    out = tmp_path / "run"
+    ganvas.train("cyclegan", **SETTINGS | {"data": data, "out": out, "duration": "1ep"})
+    data.rename(tmp_path / "there")
+    assert main(["resume", str(out), "--data", str(tmp_path / "there"), "--duration", "2ep"]) == 0
+
+
+def test_only_one_process_trains_in_a_run(pictures, tmp_path, capsys):
+    out = tmp_path / "run"
+    run = ganvas.train("cyclegan", **SETTINGS | {"data": pictures, "out": out, "duration": "1ep"})
+    with run.locked():
+        assert main(["resume", str(out), "--duration", "2ep"]) == 2
+    assert "another process" in capsys.readouterr().err
