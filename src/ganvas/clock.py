@@ -21,10 +21,10 @@ class Clock:
     seconds: float = 0.0
     """Time spent training, interruptions left out."""
 
-    def tick(self, images: int, seconds: float) -> None:
+    def tick(self, images: int) -> None:
+        """One iteration on that many images is done."""
         self.images += images
         self.iterations += 1
-        self.seconds += seconds
 
     @property
     def epoch(self) -> float:
@@ -89,7 +89,10 @@ class Duration:
         """How much of this span has passed, 0 to 1."""
         return min(clock.read(self.unit) / self.amount, 1.0)
 
+    def times_in(self, clock: Clock) -> int:
+        """How many whole times this span has passed."""
+        return math.floor(clock.read(self.unit) / self.amount + 1e-9)
+
     def passed_between(self, before: Clock, after: Clock) -> bool:
         """Whether a multiple of this span lies in (before, after]."""
-        count = [math.floor(c.read(self.unit) / self.amount + 1e-9) for c in (before, after)]
-        return count[1] > count[0]
+        return self.times_in(after) > self.times_in(before)

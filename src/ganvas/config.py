@@ -19,7 +19,7 @@ import yaml
 
 from ganvas.clock import Duration
 from ganvas.errors import InputError, did_you_mean
-from ganvas.schedules import Policy
+from ganvas.schedules import Policy, Schedule
 
 Preprocess = Literal["resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none"]
 
@@ -165,6 +165,12 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
         """The interval of that setting; a fortieth of the duration where it was left out."""
         text = getattr(self, name)
         return Duration.parse(text, option_name(name)) if text else self.span * (1 / 40)
+
+    @property
+    def schedule(self) -> Schedule:
+        return Schedule(
+            self.lr_policy, self.span, self.decay_span, Duration.parse(self.decay_every)
+        )
 
     @property
     def width_height(self) -> tuple[int, int]:

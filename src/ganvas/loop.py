@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from ganvas.clock import Clock, Duration
 from ganvas.config import Settings
 from ganvas.data.unpaired import Unpaired
+from ganvas.doctor import diagnose
 from ganvas.engine import Engine, seed_step
 from ganvas.errors import Diverged, InputError
 from ganvas.methods.base import Method
@@ -21,9 +22,11 @@ from ganvas.runs.log import Log, Meter, Stopwatch
 from ganvas.runs.report import write_report
 from ganvas.runs.samples import write_sample
 from ganvas.runs.snapshots import drop_old, keep_latest_as, write_latest
-from ganvas.schedules import Plateau, rate_factor
+from ganvas.schedules import Plateau, Schedule
 
 MAX_SKIPPED_IN_A_ROW = 20
+CHILDHOOD = 0.1
+"""The part of a training in which no picture is a reason to worry."""
 EMA_RAMP = 0.05
 """The average's half-life grows to this part of the images seen (Karras et al. 2020, ADA)."""
 
@@ -71,18 +74,19 @@ class Training:
     data: Unpaired
     engine: Engine
     clock: Clock
+    schedule: Schedule
     meter: Meter = field(default_factory=Meter)
-    epoch_meter: Meter = field(default_factory=Meter)
-    plateau: Plateau = field(default_factory=Plateau)
     watch: Stopwatch = field(default_factory=Stopwatch)
+    diagnosis: list[str] = field(default_factory=list)
+    """What the last preview gave reason to say."""
 
     def state(self, log: Log) -> dict[str, Any]:
         return {
             "method": self.method.training_state(),
             "clock": asdict(self.clock),
             "meter": asdict(self.meter),
-            "epoch_meter": asdict(self.epoch_meter),
-            "plateau": asdict(self.plateau),
+            "plateau": asdict(self.schedule.plateau),
+            "diagnosis": self.diagnosis,
             "log": log.position(),
         }
 
@@ -90,8 +94,8 @@ class Training:
         self.method.load_training_state(state["method"])
         self.clock = Clock(**state["clock"])
         self.meter = Meter(**state["meter"])
-        self.epoch_meter = Meter(**state["epoch_meter"])
-        self.plateau = Plateau(**state["plateau"])
+        self.schedule.plateau = Plateau(**state["plateau"])
+        self.diagnosis = state["diagnosis"]
         log.rewind(state["log"])
 
     @property
@@ -100,58 +104,44 @@ class Training:
 
 
 def loop(training: Training, log: Log, watcher: Watcher) -> None:
-    t, c, method = training, training.config, training.method
-    log.begin()
+    """Train to the end, or until asked to stop."""
+    t, c = training, training.config
     every = {name: c.interval(f"{name}_every") for name in ("log", "preview", "snapshot", "latest")}
-    half_life = images_of(Duration.parse(c.ema, "ema"), t) if c.ema else 0.0
-    generator_losses = Meter() if c.lr_policy == "plateau" else None
+    half_life = half_life_images(t)
     batches = t.data.batches(t.clock.images)
     began = time.perf_counter() - t.clock.seconds
+    saved = False
+    log.begin()
     t.watch = Stopwatch()
-    saved_at = -1
 
     with stop_asked_for() as stopping:
         while not t.finished:
-            before, start = t.clock.copy(), time.perf_counter()
-            batch = t.engine.place_batch(next(batches))
-            ready = time.perf_counter()
+            before = t.clock.copy()
+            with t.watch.waiting():
+                batch = t.engine.place_batch(next(batches))
 
-            seed_step(c.seed, t.clock.iterations)
-            spans = (c.span, c.decay_span, Duration.parse(c.decay_every, "decay-every"))
-            factor = rate_factor(c.lr_policy, t.clock, *spans, t.plateau)
-            method.set_rate(factor)
-            with t.engine.autocast():
-                losses = method.step(batch)
-            if half_life:
-                reach = min(half_life, (t.clock.images + c.batch_size) * EMA_RAMP)
-                method.update_averages(0.5 ** (c.batch_size / max(reach, 1e-8)))
-            t.meter.add(losses)
+            with t.watch.stepping(c.batch_size):
+                seed_step(c.seed, t.clock.iterations)
+                t.method.set_rate(t.schedule.factor(t.clock))
+                with t.engine.autocast():
+                    losses = t.method.step(batch)
+                t.clock.tick(c.batch_size)
+                if half_life:
+                    reach = min(half_life, t.clock.images * EMA_RAMP)
+                    t.method.update_averages(0.5 ** (c.batch_size / reach))
+                t.schedule.saw(losses, before, t.clock)
+                t.meter.add(losses)
+            t.clock.seconds = time.perf_counter() - began
 
-            end = time.perf_counter()
-            t.clock.tick(c.batch_size, 0.0)
-            t.clock.seconds = end - began
-            t.watch.data += ready - start
-            t.watch.step += end - ready
-            t.watch.images += c.batch_size
-            t.watch.steps += 1
-
-            if generator_losses is not None:
-                t.epoch_meter.add(losses)
-                if Duration(1, "ep").passed_between(before, t.clock):
-                    means = t.epoch_meter.means()
-                    t.plateau.epoch_ended(
-                        sum(v for name, v in means.items() if not name.startswith("D"))
-                    )
-                    t.epoch_meter.clear()
             if every["log"].passed_between(before, t.clock):
-                write_log(t, log, factor, watcher)
+                write_log(t, log, watcher)
             if every["preview"].passed_between(before, t.clock):
                 preview(t, log)
             numbered = every["snapshot"].passed_between(before, t.clock)
             latest = every["latest"].passed_between(before, t.clock)
-            if numbered or latest or stopping.is_set():
+            saved = numbered or latest or stopping.is_set()
+            if saved:
                 snapshot(t, log)
-                saved_at = t.clock.images
             if numbered:
                 keep_latest_as(t.run, t.clock.label)
                 drop_old(t.run, c.keep)
@@ -161,52 +151,51 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
                 write_report(t.run.path)
                 raise Interrupted(str(t.run.path))
 
-    if saved_at != t.clock.images:
+    if not saved:
         snapshot(t, log)
     preview(t, log)
     log.close()
     write_report(t.run.path)
 
 
-def images_of(span: Duration, training: Training) -> float:
-    """A span in images; spans of time have none.
+def half_life_images(training: Training) -> float:
+    """The half-life of the average in images; 0 where none is kept.
 
     Raises:
-        InputError: the span is one of time, which would make the average depend on the machine.
+        InputError: it is one of time, which would make the average depend on the machine.
     """
+    if training.config.ema is None:
+        return 0.0
+    span = Duration.parse(training.config.ema, "ema")
     sizes = {"ep": training.clock.epoch_size, "it": training.config.batch_size, "kimg": 1000}
     if span.unit not in sizes:
         raise InputError(f"--ema {span}: wants ep, it or kimg, not time")
     return span.amount * sizes[span.unit]
 
 
-def write_log(training: Training, log: Log, factor: float, watcher: Watcher) -> None:
+def write_log(training: Training, log: Log, watcher: Watcher) -> None:
     t = training
     t.engine.wait()
-    skipped = {
-        name: int(t.method.get_buffer(f"skipped_{name}").item()) for name in t.method.optimizers
-    }
     entry = {
         "images": t.clock.images,
         "iterations": t.clock.iterations,
         "epoch": round(t.clock.epoch, 6),
         "lr": next(iter(t.method.optimizers.values())).param_groups[0]["lr"],
         "losses": t.meter.means(),
-        "skipped": sum(skipped.values()),
-        "diagnosis": [],
+        "skipped": t.method.skipped_steps(),
+        "diagnosis": t.diagnosis,
         "time": t.watch.report(t.clock.seconds),
     }
     log.write(entry, (t.clock.images - 1) % t.clock.epoch_size + 1)
     t.meter.clear()
     t.watch = Stopwatch()
     watcher.logged(t, entry)
-    for name in t.method.optimizers:
-        streak = int(t.method.get_buffer(f"streak_{name}").item())
+    for player, streak in t.method.skipped_in_a_row().items():
         if streak >= MAX_SKIPPED_IN_A_ROW:
             raise Diverged(
-                f"{t.run.path}: the gradients of player {name} have not been finite for {streak} "
-                "steps in a row; the last snapshot is good. Try a lower --lr, another "
-                "--objective, or look for flat pictures with `ganvas data check`"
+                f"{t.run.path}: the gradients of player {player} have not been finite for {streak} "
+                "steps in a row; the last snapshot is good. Try a lower --lr or another "
+                "--objective, and look for flat pictures with `ganvas data check`"
             )
 
 
@@ -218,6 +207,8 @@ def preview(training: Training, log: Log) -> None:
     with t.engine.autocast():
         pictures = t.method.preview(batch)
     t.method.train()
+    young = t.config.span.fraction(t.clock) < CHILDHOOD
+    t.diagnosis = [] if young else diagnose(pictures)
     image = write_sample(t.run.samples, t.clock, pictures)
     log.picture(image, t.clock)
 

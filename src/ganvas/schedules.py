@@ -8,30 +8,15 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
+from torch import Tensor
+
 from ganvas.clock import Clock, Duration
 
 Policy = Literal["linear", "step", "plateau", "cosine", "constant"]
 
 STEP_FACTOR = 0.1
 PLATEAU_FACTOR, PLATEAU_PATIENCE, PLATEAU_THRESHOLD = 0.2, 5, 0.01
-
-
-@dataclass
-class Plateau:
-    """Lower the rate fivefold when the generators' loss, averaged over an epoch, has not
-    fallen by 1 % for more than five epochs in a row."""
-
-    factor: float = 1.0
-    best: float = math.inf
-    waited: int = 0
-
-    def epoch_ended(self, loss: float) -> None:
-        if loss < self.best * (1 - PLATEAU_THRESHOLD):
-            self.best, self.waited = loss, 0
-            return
-        self.waited += 1
-        if self.waited > PLATEAU_PATIENCE:
-            self.factor, self.waited = self.factor * PLATEAU_FACTOR, 0
 
 
 def linear(done: float, constant: float, decay: float) -> float:
@@ -43,32 +28,72 @@ def linear(done: float, constant: float, decay: float) -> float:
     return max(0.0, 1 - max(0.0, done + 1 - constant) / (decay + 1))
 
 
-def rate_factor(
-    policy: Policy,
-    clock: Clock,
-    duration: Duration,
-    decay: Duration,
-    decay_every: Duration,
-    plateau: Plateau,
-) -> float:
-    """The factor on the learning rate for the next step.
+class Schedule:
+    """A policy over a training. Epochs and iterations count whole, as in the reference; kimg and
+    time run on smoothly.
 
-    Epochs and iterations count whole, as in the reference; kimg and time run on smoothly.
-    `decay` is the part at the end in which `linear` falls; `decay_every` is the period of
-    `step`. `cosine` goes once from 1 to 0 over the whole duration (Loshchilov and Hutter 2017,
-    without restarts), by the same whole periods.
+    linear: constant, then falling over the last `decay`. step: a tenth every `decay_every`.
+    cosine: once from 1 to 0 over the whole duration (Loshchilov and Hutter 2017, without
+    restarts). plateau: a fifth when the generators' loss, averaged over an epoch, has not fallen
+    by 1 % for more than five epochs in a row.
     """
-    done = clock.read(duration.unit)
-    if duration.unit in ("ep", "it"):
-        done = math.floor(done + 1e-9)
-    if policy == "linear":
-        if duration.unit in ("ep", "it"):
-            return linear(done, duration.amount - decay.amount, decay.amount)
-        return min(1.0, max(0.0, (duration.amount - done) / decay.amount))
-    if policy == "cosine":
-        return (1 + math.cos(math.pi * min(done / duration.amount, 1.0))) / 2
-    if policy == "step":
-        return STEP_FACTOR ** math.floor(clock.read(decay_every.unit) / decay_every.amount + 1e-9)
-    if policy == "plateau":
-        return plateau.factor
-    return 1.0
+
+    def __init__(
+        self, policy: Policy, duration: Duration, decay: Duration, decay_every: Duration
+    ) -> None:
+        self.policy = policy
+        self.duration, self.decay, self.decay_every = duration, decay, decay_every
+        self.plateau = Plateau()
+
+    def factor(self, clock: Clock) -> float:
+        """The factor on the learning rate for the step that the clock stands before."""
+        whole = self.duration.unit in ("ep", "it")
+        done = clock.read(self.duration.unit)
+        done = math.floor(done + 1e-9) if whole else done
+        length, decay = self.duration.amount, self.decay.amount
+        match self.policy:
+            case "linear" if whole:
+                return linear(done, length - decay, decay)
+            case "linear":
+                return min(1.0, max(0.0, (length - done) / decay))
+            case "cosine":
+                return (1 + math.cos(math.pi * min(done / length, 1.0))) / 2
+            case "step":
+                return STEP_FACTOR ** self.decay_every.times_in(clock)
+            case "plateau":
+                return self.plateau.factor
+            case _:
+                return 1.0
+
+    def saw(self, losses: dict[str, Tensor], before: Clock, after: Clock) -> None:
+        """Take note of a step's losses; those of discriminators begin with D."""
+        if self.policy != "plateau":
+            return
+        own = [loss for name, loss in losses.items() if not name.startswith("D")]
+        self.plateau.add(float(torch.stack(own).sum()))
+        if Duration(1, "ep").passed_between(before, after):
+            self.plateau.epoch_ended()
+
+
+@dataclass
+class Plateau:
+    """Where the plateau policy stands."""
+
+    factor: float = 1.0
+    best: float = math.inf
+    waited: int = 0
+    total: float = 0.0
+    steps: int = 0
+
+    def add(self, loss: float) -> None:
+        self.total, self.steps = self.total + loss, self.steps + 1
+
+    def epoch_ended(self) -> None:
+        mean = self.total / self.steps
+        self.total, self.steps = 0.0, 0
+        if mean < self.best * (1 - PLATEAU_THRESHOLD):
+            self.best, self.waited = mean, 0
+            return
+        self.waited += 1
+        if self.waited > PLATEAU_PATIENCE:
+            self.factor, self.waited = self.factor * PLATEAU_FACTOR, 0

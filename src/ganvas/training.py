@@ -125,7 +125,8 @@ def prepare(method: str, config: Settings, watcher: Watcher, run: Run) -> Traini
         watcher.said(note)
     torch.manual_seed(config.seed)
     network = engine.place(kind(config, data.channels))
-    return Training(run, config, network, data, engine, Clock(data.epoch_size))
+    clock = Clock(data.epoch_size)
+    return Training(run, config, network, data, engine, clock, config.schedule)
 
 
 def check_fingerprint(record: dict[str, Any], data: Unpaired, source: str) -> None:

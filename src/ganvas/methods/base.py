@@ -57,7 +57,9 @@ class Method(nn.Module):
         self.averages = nn.ModuleDict()
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        """One training step on pictures (N, C, H, W) in [-1, 1]: its losses, as scalars."""
+        """One training step on pictures (N, C, H, W) in [-1, 1]: its losses, as scalars.
+
+        Names of discriminators' losses begin with D."""
         raise NotImplementedError  # pragma: no cover
 
     def preview(self, batch: Batch) -> dict[str, Tensor]:
@@ -101,6 +103,14 @@ class Method(nn.Module):
         self.get_buffer(f"streak_{player}").add_(1).mul_(bad)
         # Autocast would go on with the weights of before the step.
         torch.clear_autocast_cache()
+
+    def skipped_steps(self) -> int:
+        """Steps, of all players, that a gradient which was not finite has cost."""
+        return sum(int(self.get_buffer(f"skipped_{player}")) for player in self.optimizers)
+
+    def skipped_in_a_row(self) -> dict[str, int]:
+        """How many of each player's latest steps were skipped."""
+        return {player: int(self.get_buffer(f"streak_{player}")) for player in self.optimizers}
 
     def average(self, **networks: nn.Module) -> None:
         """Keep an exponential moving average of these networks' weights."""

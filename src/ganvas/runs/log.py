@@ -3,6 +3,8 @@
 import json
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,11 +44,25 @@ class Meter:
 class Stopwatch:
     """Where the time between two log lines went, in seconds."""
 
-    started: float = field(default_factory=time.perf_counter)
     data: float = 0.0
     step: float = 0.0
     images: int = 0
     steps: int = 0
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Time that passes here is spent on waiting for data."""
+        start = time.perf_counter()
+        yield
+        self.data += time.perf_counter() - start
+
+    @contextmanager
+    def stepping(self, images: int) -> Iterator[None]:
+        """Time that passes here is spent on a step."""
+        start = time.perf_counter()
+        yield
+        self.step += time.perf_counter() - start
+        self.images, self.steps = self.images + images, self.steps + 1
 
     def report(self, seconds: float) -> dict[str, float]:
         """`seconds` is the training time so far."""

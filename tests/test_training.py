@@ -1,0 +1,250 @@
+"""A training, through the public face: what it writes, says and refuses."""
+
+import errno
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+import ganvas
+from ganvas.cli import main
+from ganvas.errors import InputError
+from ganvas.runs import snapshots
+from ganvas.runs.log import read_log
+
+
+@pytest.fixture
+def train(tiny_settings: dict, unpaired_folder: Path, tmp_path: Path):
+    """Train a tiny CycleGAN into tmp_path/run with some settings changed."""
+
+    def trained(**changes) -> Path:
+        settings = {"data": unpaired_folder, "out": tmp_path / "run"} | changes
+        return ganvas.train("cyclegan", **tiny_settings | settings).path
+
+    return trained
+
+
+def test_a_run_holds_what_the_design_promises(train):
+    run = train(duration="2ep", log_every="1it", snapshot_every="1ep", preview_every="1ep")
+    for name in ("config.yaml", "log.jsonl", "loss_log.txt", "report.html"):
+        assert (run / name).stat().st_size > 0
+    latest = run / "snapshots" / "latest"
+    assert {p.name for p in latest.iterdir()} == {"model.safetensors", "model.json", "state.pt"}
+    assert len(list((run / "samples").glob("*kimg.png"))) >= 3
+
+
+def test_every_setting_is_written_and_can_be_trained_from_again(train, tmp_path, capsys):
+    run = train(lambda_A=7.0, size="32x36")
+    again = tmp_path / "again"
+    argv = ["train", "cyclegan", "--config", str(run / "config.yaml"), "--out", str(again)]
+    assert main(argv) == 0
+    first, second = ganvas.Run(run).record, ganvas.Run(again).record
+    assert first["settings"]["lambda_A"] == 7.0
+    assert first["settings"] | {"out": ""} == second["settings"] | {"out": ""}
+    for name, weights in load_file(run / "snapshots/latest/model.safetensors").items():
+        same = load_file(again / "snapshots/latest/model.safetensors")[name]
+        assert torch.equal(weights, same)
+
+
+def test_the_log_counts_and_averages(train):
+    even = {"batch_size": 2, "lr_policy": "constant"}
+    run = train(duration="6it", log_every="3it", **even)
+    lines = read_log(run / "log.jsonl")
+    assert [line["images"] for line in lines] == [6, 12]
+    names = ["D_A", "G_A", "cycle_A", "idt_A", "D_B", "G_B", "cycle_B", "idt_B"]
+    assert list(lines[0]["losses"]) == names
+    single = train(duration="3it", log_every="1it", out=run.parent / "each", **even)
+    means = {
+        name: sum(line["losses"][name] for line in read_log(single / "log.jsonl")) / 3
+        for name in names
+    }
+    assert lines[0]["losses"] == pytest.approx(means, rel=1e-5)
+
+
+def test_loss_log_is_in_the_format_that_scripts_parse(train):
+    run = train(duration="2ep", log_every="1it")
+    header, *lines = (run / "loss_log.txt").read_text().splitlines()
+    assert header.startswith("================ Training Loss (")
+    for line in lines:
+        assert re.match(r"\(epoch: \d+, iters: \d+, time: \d+\.\d{3}, data: \d+\.\d{3}\) ", line)
+        assert dict(re.findall(r"(\w+): (-?\d+\.\d{3}) ", line.split(") ")[1])).keys() >= {"D_A"}
+    epochs = [int(re.findall(r"epoch: (\d+)", line)[0]) for line in lines]
+    assert set(epochs) == {1, 2}
+
+
+def test_tensorboard_reads_the_losses(train):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = train(duration="4it", log_every="2it", tensorboard=True)
+    events = EventAccumulator(str(run)).Reload()
+    wanted = [line["losses"]["cycle_A"] for line in read_log(run / "log.jsonl")]
+    assert [e.value for e in events.Scalars("loss/cycle_A")] == pytest.approx(wanted)
+    assert "preview" in events.Tags()["images"]
+
+
+def test_only_the_newest_numbered_snapshots_are_kept(train):
+    run = train(duration="7it", snapshot_every="1it", keep=2)
+    names = [p.name for p in ganvas.Run(run).numbered_snapshots()]
+    assert names == ["000000.006kimg", "000000.007kimg"]
+
+
+def test_there_is_always_a_final_snapshot(train):
+    """The reference leaves none after one epoch of a small set."""
+    run = train(duration="1it", snapshot_every="50ep")
+    description = json.loads((run / "snapshots/latest/model.json").read_text())
+    assert description["clock"]["images"] == 1
+
+
+def test_previews_show_the_same_inputs_every_time(train):
+    run = train(duration="4it", preview_every="2it", previews=2)
+    frames = [Image.open(p) for p in sorted((run / "samples").glob("*.png"))]
+    assert [f.info["clock"] for f in frames] == ["0", "2", "4"]
+    columns = frames[0].info["columns"].split()
+    assert columns == ["real_A", "fake_B", "rec_A", "idt_B", "real_B", "fake_A", "rec_B", "idt_A"]
+    width, height = frames[0].width // len(columns), frames[0].height // 2
+    real = [frame.crop((0, 0, width, 2 * height)).tobytes() for frame in frames]
+    fake = [frame.crop((width, 0, 2 * width, 2 * height)).tobytes() for frame in frames]
+    assert len(set(real)) == 1
+    assert len(set(fake)) == 3
+
+
+def test_minutes_end_a_training_too(train):
+    run = train(duration="0.02min", log_every="1it", ema="0.01kimg")
+    lines = read_log(run / "log.jsonl")
+    assert lines[-1]["time"]["seconds"] >= 1.2
+    assert lines[-2]["time"]["seconds"] < 1.2
+    assert lines[-1]["lr"] < lines[0]["lr"]
+
+
+def test_a_training_learns(train, tmp_path):
+    """On gradients of a few colours the cycle closes within some hundred tiny steps."""
+    for part, colours in (("trainA", ("red", "navy")), ("trainB", ("lime", "white"))):
+        (tmp_path / "data" / part).mkdir(parents=True)
+        for colour in colours:
+            ramp = Image.linear_gradient("L").resize((32, 32))
+            flat = Image.new("RGB", (32, 32), colour)
+            picture = Image.composite(flat, Image.new("RGB", (32, 32)), ramp)
+            picture.save(tmp_path / "data" / part / f"{colour}.png")
+    rare = {"preview_every": "150it", "snapshot_every": "150it"}
+    run = train(data=tmp_path / "data", duration="150it", log_every="25it", lr=0.002, ngf=8, **rare)
+    lines = read_log(run / "log.jsonl")
+    assert lines[-1]["losses"]["cycle_A"] < 0.5 * lines[0]["losses"]["cycle_A"]
+
+
+def test_the_papers_x_may_be_the_other_folder(train, tmp_path):
+    forth = ganvas.load(train(duration="3it"))
+    back = ganvas.load(train(duration="3it", direction="BtoA", out=tmp_path / "back"))
+    picture = Image.new("RGB", (32, 32), "orange")
+    assert forth.translate(picture, "AtoB").size == back.translate(picture, "AtoB").size
+
+
+def test_grey_and_colour_train_together(train, tmp_path):
+    data = tmp_path / "grey2colour"
+    for part, mode in (("trainA", "L"), ("trainB", "RGB")):
+        (data / part).mkdir(parents=True)
+        for i in range(2):
+            Image.radial_gradient("L").rotate(40 * i).convert(mode).save(data / part / f"{i}.png")
+    method = ganvas.load(train(data=data, lambda_identity=0, duration="2it"))
+    assert method.channels == {"A": 1, "B": 3}
+    assert method.translate(Image.new("L", (20, 20))).mode == "RGB"
+
+
+def test_a_training_that_diverges_stops_and_says_so(train, tmp_path):
+    with pytest.raises(InputError, match="have not been finite for"):
+        train(duration="200it", log_every="10it", lr=1e30)
+    assert (tmp_path / "run" / "log.jsonl").exists()
+    assert all("NaN" not in line for line in (tmp_path / "run/log.jsonl").read_text().splitlines())
+
+
+def test_a_full_disk_is_said_and_the_last_snapshot_stays(train, tmp_path, monkeypatch):
+    written = snapshots.write_flushed
+    calls = []
+
+    def full_at_the_fifth(path: Path, content: bytes) -> None:
+        calls.append(path)
+        if len(calls) == 5:
+            path.write_bytes(content[:10] if isinstance(content, bytes) else b"")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written(path, content)
+
+    monkeypatch.setattr(snapshots, "write_flushed", full_at_the_fifth)
+    with pytest.raises(InputError, match="the disk is full; the last snapshot is good"):
+        train(duration="6it", snapshot_every="2it")
+    monkeypatch.undo()
+    assert json.loads((tmp_path / "run/snapshots/latest/model.json").read_text())
+    ganvas.load(tmp_path / "run")
+    ganvas.resume(tmp_path / "run")
+
+
+def test_a_dry_run_writes_nothing(tiny_settings, unpaired_folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "tiny.yaml"
+    lines = [f"{k}: {v}" for k, v in tiny_settings.items() if not isinstance(v, bool)]
+    config.write_text("\n".join(lines))
+    argv = ["train", "cyclegan", "--data", str(unpaired_folder), "--config", str(config)]
+    before = sorted(tmp_path.rglob("*"))
+    assert main([*argv, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "nothing was written" in said
+    assert "parameters" in said
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_at_the_start_every_option_is_printed_and_changed_ones_are_marked(
+    tiny_run: Path, tmp_path, capsys
+):
+    record = ganvas.Run(tiny_run).record
+    argv = ["train", "cyclegan", "--config", str(tiny_run / "config.yaml")]
+    assert main([*argv, "--out", str(tmp_path / "r"), "--duration", "1it"]) == 0
+    said = capsys.readouterr().out
+    for name in record["settings"]:
+        assert re.search(rf"^ +{name.replace('_', '-')}: ", said, re.MULTILINE), name
+    assert re.search(r"lambda-A: 10.0$", said, re.MULTILINE)
+    assert re.search(r"ngf: \d+ +<- changed$", said, re.MULTILINE)
+    assert re.search(r"G_A: [\d,]+ parameters", said)
+    assert re.search(r"trainA: 6 pictures, RGB", said)
+
+
+def test_weights_of_another_shape_are_refused_with_the_difference(train):
+    latest = train(duration="1it") / "snapshots" / "latest"
+    weights = load_file(latest / "model.safetensors")
+    weights["G_A.model.1.weight"] = torch.zeros(5, 3, 7, 7)
+    weights["stranger"] = torch.zeros(1)
+    del weights["G_B.model.1.bias"]
+    save_file(weights, latest / "model.safetensors")
+    with pytest.raises(InputError) as error:
+        ganvas.load(latest)
+    assert "3 differences" in str(error.value)
+    assert "G_A.model.1.weight is (5, 3, 7, 7) and not (4, 3, 7, 7)" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["model.json", "model.safetensors"])
+def test_a_damaged_snapshot_is_said(train, name):
+    latest = train(duration="1it") / "snapshots" / "latest"
+    (latest / name).write_bytes((latest / name).read_bytes()[:100])
+    with pytest.raises(InputError, match=f"{name}.*cannot be read"):
+        ganvas.load(latest)
+
+
+def test_a_damaged_state_is_said_when_resuming(train):
+    run = train(duration="1it")
+    state = run / "snapshots" / "latest" / "state.pt"
+    state.write_bytes(state.read_bytes()[:200])
+    with pytest.raises(InputError, match=r"state\.pt: cannot be read"):
+        ganvas.resume(run, duration="2it")
+
+
+def test_nothing_in_a_run_needs_pickled_code(train):
+    run = train(duration="1it", ema="1kimg")
+    torch.load(run / "snapshots/latest/state.pt", weights_only=True)
+
+
+def test_weights_bear_the_keys_of_the_reference(train):
+    run = train(duration="1it")
+    keys = load_file(run / "snapshots/latest/model.safetensors").keys()
+    assert {k.split(".")[0] for k in keys} == {"G_A", "G_B", "D_A", "D_B"}
+    assert "G_A.model.10.conv_block.1.weight" in keys
