@@ -6,27 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
+from making import write_unpaired
 
 import ganvas
 
 SHARED = Path(__file__).parents[2] / "shared"
-COUNTS = {"trainA": 6, "trainB": 5, "testA": 2, "testB": 2}
-
-
-def pixels(seed: int, *shape: int) -> np.ndarray:
-    """Chance as uint8, such as (40, 40, 3); the same for the same seed."""
-    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-
-
-def write_unpaired(folder: Path) -> Path:
-    for part, (name, count) in enumerate(COUNTS.items()):
-        (folder / name).mkdir(parents=True)
-        for i in range(count):
-            Image.fromarray(pixels(100 * part + i, 40, 40, 3)).save(folder / name / f"{i}.png")
-    return folder
 
 
 @pytest.fixture

@@ -63,7 +63,8 @@ def everything(run: Path) -> dict[str, Any]:
     assert latest is not None
     state = load_state(latest)
     state["clock"].pop("seconds")
-    state.pop("log")
+    for name in ("log", "watch"):
+        state.pop(name)
     settings = Run(run).record["settings"]
     settings.pop("out")
     return {

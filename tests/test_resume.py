@@ -4,6 +4,7 @@ import random
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -211,6 +212,15 @@ def test_pictures_may_move(pictures, tmp_path):
     ganvas.train("cyclegan", **SETTINGS | {"data": data, "out": out, "duration": "1ep"})
     data.rename(tmp_path / "there")
     assert main(["resume", str(out), "--data", str(tmp_path / "there"), "--duration", "2ep"]) == 0
+
+
+def test_it_goes_on_from_any_folder(pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(pictures.parent)
+    out = tmp_path / "run"
+    settings: dict[str, Any] = SETTINGS | {"out": out, "duration": "1ep"}
+    ganvas.train("cyclegan", **settings, data=pictures.name)
+    monkeypatch.chdir(tmp_path)
+    assert main(["resume", "run", "--duration", "2ep"]) == 0
 
 
 def test_only_one_process_trains_in_a_run(pictures, tmp_path, capsys):

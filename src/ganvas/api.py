@@ -1,24 +1,62 @@
 """The command line's words for Python."""
 
+from pathlib import Path
 from typing import Any
 
 from ganvas import training
-from ganvas.inference.load import load
+from ganvas.inference import load as loading
+from ganvas.inference.translate import translator_of
 from ganvas.methods import method_class
+from ganvas.methods.base import Translator
+from ganvas.progress import Bar
 from ganvas.runs.directory import Run
-from ganvas.training import resume
 
 __all__ = ["Run", "load", "resume", "train"]
 
 
-def train(method: str, **settings: Any) -> Run:
+def train(method: str, *, quiet: bool = False, **settings: Any) -> Run:
     """Train: `train("cyclegan", data="horse2zebra", size=128, duration="2h")`.
 
     The settings are the command line's options with underscores; `ganvas methods METHOD` lists
-    them.
+    them. What the command line would print is printed, unless `quiet`.
 
     Raises:
         InputError: a setting, the data or the run directory does not allow it.
     """
     config = method_class(method).Config.from_mapping(settings)
-    return training.train(method, config)
+    if quiet:
+        return training.train(method, config)
+    with Bar() as bar:
+        return training.train(method, config, bar)
+
+
+def resume(
+    run: Path | str,
+    *,
+    duration: str | None = None,
+    data: str | None = None,
+    device: str | None = None,
+    workers: int | None = None,
+    quiet: bool = False,
+) -> Run:
+    """Go on exactly where a run stopped; `duration` lengthens it, `data` says where its pictures
+    are now.
+
+    Raises:
+        InputError: it is no run, or its pictures are not those it was trained on.
+    """
+    if quiet:
+        return training.resume(run, duration, data, device, workers)
+    with Bar() as bar:
+        return training.resume(run, duration, data, device, workers, bar)
+
+
+def load(path: Path | str, device: str = "auto") -> Translator:
+    """A trained method, ready for use: `load("runs/zebras").translate(picture)`.
+
+    `path` is a run directory (its newest snapshot), a snapshot, or a snapshot's weights file.
+
+    Raises:
+        InputError: there is nothing there that can be loaded.
+    """
+    return translator_of(loading.load(path, device))

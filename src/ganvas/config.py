@@ -6,6 +6,7 @@ command line's help, and the text under a field is that option's help.
 
 import ast
 import inspect
+import math
 import re
 import textwrap
 from dataclasses import MISSING, Field, dataclass, fields
@@ -21,6 +22,7 @@ from ganvas.clock import Duration
 from ganvas.errors import InputError, did_you_mean
 from ganvas.schedules import Policy, Schedule
 
+MAX_THREADS = 1024
 Preprocess = Literal["resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none"]
 
 
@@ -45,7 +47,8 @@ class PictureSettings:
     max_pictures: int | None = None
     """Use only the first so many pictures of each domain."""
     max_bad: int = 0
-    """Skip up to so many unreadable pictures, with a warning; one more stops before training."""
+    """Skip up to so many unreadable pictures of a domain, and say which; one more stops the
+    training before it begins."""
     cache: Literal["auto", "memory", "none"] = "auto"
     """Keep decoded pictures in memory; auto does so when they fit into half of what is free."""
 
@@ -129,6 +132,8 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
         for name in (*spans, "decay", "ema", "preview_every", "snapshot_every"):
             if (text := getattr(self, name)) is not None:
                 Duration.parse(text, option_name(name))
+        if self.ema is not None and Duration.parse(self.ema).is_time:
+            raise InputError(f"--ema {self.ema}: wants ep, it or kimg; time differs by machine")
         pair_of_numbers(self.size, "size")
         if self.load_size is not None:
             pair_of_numbers(self.load_size, "load_size")
@@ -137,6 +142,10 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
         for name in ("workers", "threads", "max_pictures"):
             if getattr(self, name) is not None:
                 self.at_least(name, 0 if name == "workers" else 1)
+        if self.threads is not None and self.threads > MAX_THREADS:
+            raise InputError(f"--threads {self.threads}: must be at most {MAX_THREADS}")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"--seed {self.seed}: must be from 0 to below 2^32")
         if self.decay is not None and self.decay_span.unit != self.span.unit:
             raise InputError(f"--decay {self.decay}: wants the unit of --duration {self.duration}")
         if self.decay is not None and self.decay_span.amount > self.span.amount:
@@ -189,7 +198,7 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
         return [f.name for f in fields(self) if getattr(self, f.name) != default_of(f)]
 
     @classmethod
-    def from_mapping(cls, mapping: dict[str, Any], source: str = "settings") -> Self:
+    def from_mapping(cls, mapping: dict[str, Any], source: str = "") -> Self:
         """From names (hyphens or underscores) to values, as YAML or Python gives them.
 
         Raises:
@@ -197,12 +206,13 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
         """
         known = [f.name for f in fields(cls)]
         values = {str(key).replace("-", "_"): value for key, value in mapping.items()}
-        for name in values:
-            if name not in known:
-                raise InputError(
-                    f"{source}: there is no setting {name!r}{did_you_mean(name, known)}"
-                )
-        return cls(**values)
+        try:
+            for name in values:
+                if name not in known:
+                    raise InputError(f"there is no setting {name!r}{did_you_mean(name, known)}")
+            return cls(**values)
+        except InputError as error:
+            raise InputError(f"{source}: {error}" if source else str(error)) from None
 
 
 def default_of(field: Field[Any]) -> Any:
@@ -248,11 +258,12 @@ def coerce(value: Any, kind: Any, name: str) -> Any:
     if kind in (int, float):
         try:
             number = float(value)
-        except (TypeError, ValueError):
-            number = float("nan")
-        if isinstance(value, bool) or number != number or (kind is int and number % 1):
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if isinstance(value, bool) or not math.isfinite(number) or (kind is int and number % 1):
             raise InputError(f"{option}: must be a {'whole ' if kind is int else ''}number")
-        return kind(number)
+        # Not through float where it is whole already: large seeds would lose their last digits.
+        return value if isinstance(value, kind) else kind(number)
     if isinstance(value, str | int | float | Path) and not isinstance(value, bool):
         return str(value)
     raise InputError(f"{option}: must be text")

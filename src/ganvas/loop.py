@@ -14,7 +14,7 @@ from ganvas.config import Settings
 from ganvas.data.unpaired import Unpaired
 from ganvas.doctor import diagnose
 from ganvas.engine import Engine, seed_step
-from ganvas.errors import Diverged, InputError
+from ganvas.errors import Diverged
 from ganvas.methods.base import Method
 from ganvas.runs.describe import describe_model
 from ganvas.runs.directory import Run
@@ -85,6 +85,7 @@ class Training:
             "method": self.method.training_state(),
             "clock": asdict(self.clock),
             "meter": asdict(self.meter),
+            "watch": asdict(self.watch),
             "plateau": asdict(self.schedule.plateau),
             "diagnosis": self.diagnosis,
             "log": log.position(),
@@ -94,6 +95,7 @@ class Training:
         self.method.load_training_state(state["method"])
         self.clock = Clock(**state["clock"])
         self.meter = Meter(**state["meter"])
+        self.watch = Stopwatch(**state["watch"])
         self.schedule.plateau = Plateau(**state["plateau"])
         self.diagnosis = state["diagnosis"]
         log.rewind(state["log"])
@@ -111,8 +113,6 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
     batches = t.data.batches(t.clock.images)
     began = time.perf_counter() - t.clock.seconds
     saved = False
-    log.begin()
-    t.watch = Stopwatch()
 
     with stop_asked_for() as stopping:
         while not t.finished:
@@ -151,31 +151,29 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
                 write_report(t.run.path)
                 raise Interrupted(str(t.run.path))
 
+    # The snapshot comes first: a longer duration goes on from it, without this last log line.
     if not saved:
         snapshot(t, log)
+    if t.meter.count:
+        write_log(t, log, watcher)
     preview(t, log)
     log.close()
     write_report(t.run.path)
 
 
 def half_life_images(training: Training) -> float:
-    """The half-life of the average in images; 0 where none is kept.
-
-    Raises:
-        InputError: it is one of time, which would make the average depend on the machine.
-    """
+    """The half-life of the average in images; 0 where none is kept."""
     if training.config.ema is None:
         return 0.0
     span = Duration.parse(training.config.ema, "ema")
     sizes = {"ep": training.clock.epoch_size, "it": training.config.batch_size, "kimg": 1000}
-    if span.unit not in sizes:
-        raise InputError(f"--ema {span}: wants ep, it or kimg, not time")
     return span.amount * sizes[span.unit]
 
 
 def write_log(training: Training, log: Log, watcher: Watcher) -> None:
     t = training
-    t.engine.wait()
+    with t.watch.stepping(images=0, steps=0):
+        t.engine.wait()
     entry = {
         "images": t.clock.images,
         "iterations": t.clock.iterations,
@@ -192,6 +190,7 @@ def write_log(training: Training, log: Log, watcher: Watcher) -> None:
     watcher.logged(t, entry)
     for player, streak in t.method.skipped_in_a_row().items():
         if streak >= MAX_SKIPPED_IN_A_ROW:
+            write_report(t.run.path)
             raise Diverged(
                 f"{t.run.path}: the gradients of player {player} have not been finite for {streak} "
                 "steps in a row; the last snapshot is good. Try a lower --lr or another "
@@ -202,7 +201,7 @@ def write_log(training: Training, log: Log, watcher: Watcher) -> None:
 def preview(training: Training, log: Log) -> None:
     """Write the fixed pictures as the networks turn them now."""
     t = training
-    batch = t.engine.place_batch(t.data.fixed(t.config.previews))
+    batch = t.engine.place_batch(t.data.fixed)
     t.method.eval()
     with t.engine.autocast():
         pictures = t.method.preview(batch)

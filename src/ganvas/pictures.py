@@ -40,7 +40,8 @@ def check_depth(image: Image.Image, name: str, head: bytes = b"") -> None:
             f"{name}: has more than 8 bits a channel (mode {image.mode}), which would be lost; "
             "convert it to 8 bits first"
         )
-    if (frames := getattr(image, "n_frames", 1)) > 1:
+    # A camera's MPO is a JPEG, behind whose picture lie a thumbnail or the other eye's view.
+    if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
         raise InputError(f"{name}: holds {frames} frames; split it into single pictures")
 
 

@@ -12,7 +12,7 @@ import torch
 from ganvas.clock import Clock
 from ganvas.config import Settings
 from ganvas.data.layouts import recognise, require
-from ganvas.data.sources import open_source
+from ganvas.data.sources import located, open_source
 from ganvas.data.unpaired import Unpaired
 from ganvas.engine import Engine, seed_step
 from ganvas.errors import InputError
@@ -34,6 +34,8 @@ def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:
     watcher = watcher or Nobody()
     run = Run.plan(config.out, method, config.data)
     training = prepare(method, config, watcher, run)
+    # Absolute in the record, so that the run can be resumed from any folder.
+    config.data = located(config.data)
     with full_disk_said(run):
         run.make()
         with run.locked():
@@ -44,9 +46,10 @@ def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:
 def begin(training: Training, method: str, watcher: Watcher) -> None:
     """The first session of a run: its record, the first preview, the loop."""
     t = training
-    t.run.write_record(describe_run(method, t.config, t.method, t.data))
+    t.run.write_record(describe_run(method, t.config, t.method, t.data, t.engine.description))
     watcher.beginning(t)
     log = Log(t.run.path, t.config.tensorboard)
+    log.begin(t.clock)
     preview(t, log)
     loop(t, log, watcher)
 
@@ -99,10 +102,11 @@ def resume(
         else:
             log.rewind({})
         # The device is this machine's, not the run's.
-        kept = {name: value for name, value in given.items() if name in ("duration", "data")}
+        kept = {"duration": config.duration, "data": located(config.data)}
         record["settings"] |= kept
         run.write_record(record)
         watcher.beginning(training)
+        log.begin(training.clock)
         if snapshot is None:
             preview(training, log)
         loop(training, log, watcher)

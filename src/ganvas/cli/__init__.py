@@ -3,7 +3,8 @@
 import os
 import sys
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, MissingArgumentError, UnknownOptionError
+from cyclopts.exceptions import UnusedCliTokensError
 
 from ganvas.cli.spellings import accept_reference_spellings
 from ganvas.errors import InputError
@@ -39,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         tokens = accept_reference_spellings(sys.argv[1:] if argv is None else argv)
         make_app()(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        return complain(str(error))
+        return complain(plainly(error))
     except InputError as error:
         return complain(str(error))
     except KeyboardInterrupt as interruption:
@@ -49,6 +50,22 @@ def main(argv: list[str] | None = None) -> int:
         # Whoever read our output, `head` for instance, has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return DONE
+
+
+def plainly(error: CycloptsError) -> str:
+    """Cyclopts's sentence; our own where that would leave the reader to guess the mend."""
+    command = " ".join(["ganvas", *(error.command_chain or ())])
+    more = f"`{command} --help` says more"
+    if isinstance(error, UnusedCliTokensError):
+        words = " ".join(error.unused_tokens or ())
+        return f"{words}: belongs to no option of `{command}`; {more}"
+    if isinstance(error, MissingArgumentError) and error.argument is not None:
+        given = error.keyword or any(token.keyword for token in error.argument.tokens)
+        name = error.keyword or error.argument.name
+        return f"{name}: {'wants a value' if given else 'is missing'}; {more}"
+    if isinstance(error, UnknownOptionError):
+        return f"{error}; {more}".replace(".;", ";").replace("?;", "?")
+    return str(error)
 
 
 def complain(text: str) -> int:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from cyclopts import App
 
+from ganvas.cli.numbers import MaybeWhole, Whole
+
 app = App(name="data", help="Look at picture sets, and write built-in ones.")
 
 
@@ -18,20 +20,30 @@ def check(source: str, /, *, size: str = "256") -> None:
     size
         What the network shall see, N or WxH: smaller pictures are named.
     """
-    from rich.progress import Progress
+    from rich.progress import TextColumn
 
     from ganvas.config import pair_of_numbers
     from ganvas.data.check import check as check_source
+    from ganvas.methods import METHODS, method_class
+    from ganvas.progress import Watched
 
-    with Progress(transient=True) as progress:
-        task = progress.add_task("reading pictures", total=None)
-        found = check_source(source, pair_of_numbers(size, "size"), lambda: progress.advance(task))
+    methods = {name: method_class(name) for name in METHODS}
+    wanted = pair_of_numbers(size, "size")
+    with Watched(TextColumn("reading pictures: {task.completed}")) as progress:
+        task = progress.add_task("", total=None)
+        found = check_source(source, wanted, lambda: progress.advance(task), methods)
     print("\n".join(found.lines()))
 
 
 @app.command
 def sample(
-    name: str, folder: Path, /, *, size: str | None = None, count: int | None = None, seed: int = 0
+    name: str,
+    folder: Path,
+    /,
+    *,
+    size: str | None = None,
+    count: MaybeWhole = None,
+    seed: Whole = 0,
 ) -> None:
     """Write a built-in sample set as PNG files.
 

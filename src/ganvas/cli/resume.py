@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from ganvas.cli.numbers import MaybeWhole
+
 
 def resume(
     run: Path,
@@ -10,7 +12,7 @@ def resume(
     duration: str | None = None,
     data: str | None = None,
     device: str | None = None,
-    workers: int | None = None,
+    workers: MaybeWhole = None,
 ) -> None:
     """Go on exactly where a run stopped.
 
@@ -27,7 +29,7 @@ def resume(
     workers
         Another number of decoding processes.
     """
-    from ganvas.cli.progress import Bar, stopped_well
+    from ganvas.progress import Bar, stopped_well
     from ganvas.training import resume as go_on
 
     with Bar() as bar, stopped_well(bar):

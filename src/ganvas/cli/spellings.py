@@ -34,6 +34,8 @@ REFUSED = {
     "name": "name the run directory: --out RUN",
     "checkpoints-dir": "name the run directory: --out RUN",
     "display-id": "no server is needed: see samples/ and report.html in the run directory",
+    "dataset-mode": "leave it out; the layout is recognised from the folders",
+    "load-iter": "use `ganvas resume RUN`, which goes on from the newest snapshot",
     "use-wandb": "see log.jsonl, report.html and TensorBoard's events in the run directory",
 }
 
@@ -59,6 +61,8 @@ def discriminator_of(value: str) -> list[str]:
 
 
 def device_of(value: str) -> list[str]:
+    if value.count(",") and value.strip(","):
+        raise InputError(f"--gpu-ids {value}: several GPUs are not there yet; name one of them")
     return ["--device", "cpu" if value == "-1" else f"cuda:{value.split(',')[0]}"]
 
 
@@ -71,6 +75,7 @@ def epochs(option: str) -> Callable[[str], list[str]]:
     return lambda value: [f"--{option}", f"{value}ep"]
 
 
+TOGETHER = ("n-epochs", "n-epochs-decay", "input-nc", "output-nc")
 TURNED: dict[str, Callable[[str], list[str]]] = {
     "netG": generator_of,
     "netD": discriminator_of,
@@ -102,7 +107,9 @@ def accept_reference_spellings(argv: list[str]) -> list[str]:
         name = RENAMED.get(name, name)
         if argv[:1] == ["train"] and name in REFUSED:
             raise InputError(f"{token}: {REFUSED[name]}")
-        if name in ("n-epochs", "n-epochs-decay", "input-nc", "output-nc", "no-lsgan"):
+        if value is None and (name in TURNED or name in TOGETHER):
+            raise InputError(f"{token}: wants a value")
+        if name in TOGETHER or name == "no-lsgan":
             said[name] = value or ""
         elif name in TURNED and value is not None:
             turned += TURNED[name](value)
@@ -153,5 +160,4 @@ def takes_value(token: str) -> bool:
     """Whether the table above must see the word that follows this option."""
     name = token[2:].replace("_", "-")
     name = RENAMED.get(name, name)
-    together_names = ("n-epochs", "n-epochs-decay", "input-nc", "output-nc")
-    return name in TURNED or name in together_names
+    return name in TURNED or name in TOGETHER

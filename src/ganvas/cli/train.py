@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_args
 
 from cyclopts import App, Group, Parameter
 
+from ganvas.cli.numbers import strictly
 from ganvas.methods import METHODS
 
 app = App(name="train", help="Train a method on pictures; leaves a run directory.")
@@ -30,14 +31,15 @@ def command_of(method: str) -> Callable[..., None]:
     kind = method_class(method)
 
     def command(**given: Any) -> None:
-        from ganvas.cli.progress import Bar, stopped_well
+        from ganvas.progress import Bar, stopped_well
         from ganvas.training import dry_run, train
 
         file, dry = given.pop("config", None), given.pop("dry_run", False)
         settings = read_settings_file(file) if file else {}
+        kind.Config.from_mapping(settings, f"--config {file}")  # so that its faults name it
         settings = {k.replace("-", "_"): v for k, v in settings.items()}
         settings |= {name: value for name, value in given.items() if value is not None}
-        config = kind.Config.from_mapping(settings, str(file or "ganvas train"))
+        config = kind.Config.from_mapping(settings)
         with Bar() as bar:
             if dry:
                 dry_run(method, config, bar)
@@ -61,6 +63,7 @@ def command_of(method: str) -> Callable[..., None]:
                     group=groups.setdefault(
                         option.group, Group(option.group, sort_key=len(groups))
                     ),
+                    converter=strictly if is_number(option.kind) else None,
                     negative_none=(),
                 ),
             ],
@@ -90,6 +93,10 @@ def command_of(method: str) -> Callable[..., None]:
     command.__signature__ = inspect.Signature(parameters)  # pyright: ignore
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     return command
+
+
+def is_number(kind: Any) -> bool:
+    return bool({int, float} & {kind, *get_args(kind)})
 
 
 def optional(kind: Any) -> Any:

@@ -4,6 +4,8 @@ import time
 from pathlib import Path
 from typing import Literal
 
+from ganvas.cli.numbers import Whole
+
 
 def translate(
     run: Path,
@@ -12,7 +14,8 @@ def translate(
     out: Path,
     direction: Literal["AtoB", "BtoA"] = "AtoB",
     device: str = "auto",
-    max_bad: int = 0,
+    max_bad: Whole = 0,
+    skip_existing: bool = False,
 ) -> None:
     """Translate pictures: the same size, depth and format out as in.
 
@@ -30,23 +33,28 @@ def translate(
         cpu, cuda, mps; auto takes the fastest that is there.
     max_bad
         Leave out up to so many pictures that cannot be read, and say which.
+    skip_existing
+        Leave out pictures whose results are there: goes on with a call that was stopped.
     """
-    from rich.progress import track
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
     from ganvas.errors import InputError
     from ganvas.inference.load import load
-    from ganvas.inference.translate import plan, translate_all
+    from ganvas.inference.translate import plan, translate_all, translator_of, unreadable
+    from ganvas.progress import Watched
 
     if not inputs:
         raise InputError("translate: name at least one picture, folder or glob after the run")
-    jobs = plan(list(inputs), out)
-    method = load(run, device)
-    started, left_out = time.perf_counter(), []
-    results = translate_all(method, jobs, direction, max_bad)
-    for _, problem in track(results, "translating", total=len(jobs), transient=True):
-        if problem:
-            left_out.append(problem)
-    for problem in left_out:
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out}: is a file; name a folder to write into")
+    method = translator_of(load(run, device))
+    channels = method.channels[direction[-1]]
+    jobs = plan(list(inputs), out, channels, skip_existing)
+    bad = unreadable(jobs, max_bad)
+    jobs = [job for job in jobs if job.source not in bad]
+    started = time.perf_counter()
+    with Watched(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as progress:
+        done = sum(1 for _ in progress.track(translate_all(method, jobs, direction), len(jobs)))
+    for problem in bad.values():
         print(f"left out: {problem}")
-    seconds = time.perf_counter() - started
-    print(f"{len(jobs) - len(left_out)} pictures in {seconds:.1f} s, in {out}")
+    print(f"{done} pictures in {time.perf_counter() - started:.1f} s, in {out}")

@@ -34,11 +34,11 @@ class Preparation:
 
         One that is smaller than the crop is enlarged, in its own shape, until the crop fits.
         """
-        width, height = size
+        width, height = float(size[0]), float(size[1])
         if self.preprocess == "resize_and_crop":
             width, height = self.load_size
         elif self.preprocess in ("scale_width", "scale_width_and_crop"):
-            width, height = self.load_size[0], max(round(height * self.load_size[0] / width), 1)
+            width, height = self.load_size[0], height * self.load_size[0] / width
         if self.crops:
             factor = max(self.size[0] / width, self.size[1] / height, 1.0)
             return (

@@ -56,6 +56,13 @@ def is_picture(name: str) -> bool:
     )
 
 
+def located(source: str) -> str:
+    """The source by its absolute path; samples have none."""
+    if not source or source.startswith("sample:"):
+        return source
+    return str(Path(source).expanduser().absolute())
+
+
 def open_source(source: str, size: tuple[int, int] | None = None) -> list[Entry]:
     """All pictures of a source, sorted by name. `size` is what a sample is drawn at.
 

@@ -168,16 +168,21 @@ def converted(name: str, good: list[Seen], channels: int) -> list[str]:
         "not RGB (CMYK or alike), converted without a colour profile": [
             s for s in good if s.mode in ("CMYK", "YCbCr", "LAB", "HSV")
         ],
-        "with alpha, laid over white": [s for s in good if s.mode in ("RGBA", "LA", "PA")],
+        "not opaque, laid over white": [s for s in good if s.mode in ("RGBA", "LA", "PA")],
     }
     return [note for what, pictures in found.items() for note in said(name, good, what, pictures)]
 
 
 def said(name: str, good: list[Seen], what: str, pictures: list[Seen]) -> list[str]:
     """`trainA: 2 of 9 pictures are ... (trainA/1.png, trainA/7.png)`; nothing where none is."""
+    if not pictures:
+        return []
+    if len(pictures) == len(good):
+        return [f"{name}: all {len(good)} pictures are {what}"]
     verb = "is" if len(pictures) == 1 else "are"
-    sentence = f"{name}: {len(pictures)} of {len(good)} pictures {verb} {what}"
-    return [f"{sentence} ({first_names(pictures)})"] if pictures else []
+    return [
+        f"{name}: {len(pictures)} of {len(good)} pictures {verb} {what} ({first_names(pictures)})"
+    ]
 
 
 def first_names(pictures: Sequence[Seen], count: int = 3) -> str:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ganvas.config import Settings
-from ganvas.data.decode import decode
+from ganvas.data.decode import BadPicture, decode
 from ganvas.data.layouts import Layout
 from ganvas.data.prepare import Preparation
 from ganvas.data.sampler import Draw, EndlessBatches, unpaired_draws
@@ -46,6 +46,7 @@ class Unpaired(Dataset[dict[str, Tensor]]):
 
         if config.batch_size > 1 and not self.preparation.crops:
             self.check_alike()
+        self.fixed = {domain: self.fixed_of(domain) for domain in self.domains}
 
     def check_alike(self) -> None:
         """Refuse batches of pictures that differ in size."""
@@ -123,17 +124,27 @@ class Unpaired(Dataset[dict[str, Tensor]]):
         )
         return iter(loader)
 
-    def fixed(self, count: int) -> dict[str, Tensor]:
-        """The same few pictures every time, for previews: of the test parts where there are any."""
-        return {domain: self.fixed_of(domain, count) for domain in self.domains}
-
-    def fixed_of(self, domain: str, count: int) -> Tensor:
-        entries = self.layout.part(f"test{domain}") or [s.entry for s in self.parts[domain].seen]
-        chosen = [entries[i * len(entries) // count] for i in range(min(count, len(entries)))]
-        channels = self.parts[domain].channels
-        pictures = [
-            self.preparation.fixed(decode(entry.read(), entry.name), channels) for entry in chosen
-        ]
+    def fixed_of(self, domain: str) -> Tensor:
+        """The same few pictures every time, for previews: of the test part where there is one."""
+        test, part = self.layout.part(f"test{domain}"), self.parts[domain]
+        entries = test or [seen.entry for seen in part.seen]
+        count = min(self.config.previews, len(entries))
+        spread = [i * len(entries) // count for i in range(count)]
+        pictures: list[Tensor] = []
+        bad = 0
+        # Where one cannot be read, and may be skipped, others take its place.
+        for index in [*spread, *(i for i in range(len(entries)) if i not in spread)]:
+            if len(pictures) == count:
+                break
+            try:
+                image = decode(entries[index].read(), entries[index].name)
+            except BadPicture:
+                if (bad := bad + 1) > self.config.max_bad:
+                    raise
+                continue
+            pictures.append(self.preparation.fixed(image, part.channels))
+        if not pictures:
+            raise InputError(f"test{domain}: none of its pictures can be used")
         # Without a crop pictures may differ in size; the common corner shows enough.
         height = min(p.shape[1] for p in pictures)
         width = min(p.shape[2] for p in pictures)

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from ganvas.data.decode import BadPicture, decode
-from ganvas.data.sources import SUFFIXES, files_below, is_picture
+from ganvas.data.decode import decode
+from ganvas.data.sources import SUFFIXES, FileEntry, files_below, is_picture
+from ganvas.data.survey import look_at_all
 from ganvas.errors import InputError
 from ganvas.methods.base import Direction, Method, Translator
 
 WITHOUT_ALPHA = (".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm")
-GREY_ONLY = (".pgm", ".pbm")
+SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,20 @@ class Job:
     target: Path
 
 
-def plan(inputs: list[str], out: Path) -> list[Job]:
+def plan(inputs: list[str], out: Path, channels: int = 3, skip_existing: bool = False) -> list[Job]:
     """A job for every picture in these files, folders and globs; subfolders are kept.
 
+    `channels` is how many the results have: a colour picture cannot be a .pgm and becomes a .ppm.
+
     Raises:
-        InputError: an input is not there or holds no picture, or two would get one name.
+        InputError: an input is not there or holds no picture, two would get one name, or a
+            result is there already (`skip_existing` leaves such pictures out instead).
     """
-    jobs = [Job(source, out / name) for text in inputs for source, name in pictures_in(text)]
+    jobs = [
+        Job(source, out / (name.with_suffix(".ppm") if is_grey_only(name, channels) else name))
+        for text in inputs
+        for source, name in pictures_in(text)
+    ]
     sources: dict[Path, Path] = {}
     for job in jobs:
         other = sources.setdefault(job.target, job.source)
@@ -40,11 +48,16 @@ def plan(inputs: list[str], out: Path) -> list[Job]:
                 f"{job.source} and {other} would both be written to {job.target}; translate them "
                 "in two calls with different --out"
             )
-        if job.target.exists():
+        if job.target.exists() and not skip_existing:
             raise InputError(
-                f"--out {out}: {job.target} exists and is not overwritten; choose another --out"
+                f"--out {out}: {job.target} exists and is not overwritten; choose another --out, "
+                "or leave such pictures out with --skip-existing"
             )
-    return [Job(source, target) for target, source in sources.items()]
+    return [Job(source, target) for target, source in sources.items() if not target.exists()]
+
+
+def is_grey_only(name: Path, channels: int) -> bool:
+    return channels == 3 and name.suffix.lower() in (".pgm", ".pbm")
 
 
 def pictures_in(text: str) -> list[tuple[Path, Path]]:
@@ -76,28 +89,44 @@ def fixed_part(pattern: str) -> str:
     return os.path.dirname(before) or "."
 
 
-def translate_all(
-    method: Method, jobs: list[Job], direction: Direction, max_bad: int = 0
-) -> Iterator[tuple[Job, str]]:
-    """Translate one after the other; yields each job with "" or why it was left out.
+def unreadable(jobs: list[Job], max_bad: int = 0) -> dict[Path, str]:
+    """Why pictures cannot be used, by file: all are read once, before anything is translated.
 
     Raises:
-        InputError: more than `max_bad` pictures cannot be read, or the method is no translator.
+        InputError: there are more than `max_bad`.
+    """
+    entries = [FileEntry(job.source.parent, job.source.name) for job in jobs]
+    bad = {
+        job.source: seen.problem.replace(job.source.name, str(job.source), 1)
+        for job, seen in zip(jobs, look_at_all(entries), strict=True)
+        if seen.problem
+    }
+    if len(bad) > max_bad:
+        listed = "; ".join(list(bad.values())[:SHOWN]) + ("; ..." if len(bad) > SHOWN else "")
+        raise InputError(
+            f"{len(bad)} of {len(jobs)} pictures cannot be used: {listed}. Mend or remove them, or "
+            f"leave them out with --max-bad {len(bad)}"
+        )
+    return bad
+
+
+def translate_all(method: Translator, jobs: list[Job], direction: Direction) -> Iterator[Job]:
+    """Translate one after the other, and yield each when its result is written."""
+    for job in jobs:
+        image = decode(job.source.read_bytes(), str(job.source))
+        save(method.translate(image, direction), job.target)
+        yield job
+
+
+def translator_of(method: Method) -> Translator:
+    """The method, if it translates.
+
+    Raises:
+        InputError: it makes pictures from noise.
     """
     if not isinstance(method, Translator):
-        raise InputError(f"{method.name} makes pictures from noise: use `ganvas generate`")
-    bad = 0
-    for job in jobs:
-        try:
-            image = decode(job.source.read_bytes(), str(job.source))
-        except BadPicture as problem:
-            bad += 1
-            if bad > max_bad:
-                raise InputError(f"{problem}; skip such pictures with --max-bad") from None
-            yield job, str(problem)
-            continue
-        save(method.translate(image, direction), job.target)
-        yield job, ""
+        raise InputError(f"{method.name} does not translate pictures")
+    return method
 
 
 def save(image: Image.Image, target: Path) -> None:
@@ -105,8 +134,6 @@ def save(image: Image.Image, target: Path) -> None:
     suffix = target.suffix.lower()
     if image.mode in ("LA", "RGBA") and suffix in WITHOUT_ALPHA:
         image = image.convert(image.mode[:-1])
-    if image.mode != "L" and suffix in GREY_ONLY:
-        target = target.with_suffix(".ppm")
     options = {".jpg": {"quality": 95, "subsampling": 0}, ".webp": {"lossless": True}}
     target.parent.mkdir(parents=True, exist_ok=True)
     image.save(target, **options.get(suffix.replace("jpeg", "jpg"), {}))

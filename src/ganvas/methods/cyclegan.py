@@ -81,6 +81,11 @@ class Config(Settings):
         for name in ("n_blocks", "n_layers", "ngf", "ndf"):
             self.at_least(name, 1)
         self.at_least("n_downs", 5)
+        for name in ("lr", "init_gain"):
+            if getattr(self, name) <= 0:
+                raise InputError(
+                    f"--{name.replace('_', '-')} {getattr(self, name):g}: must be above 0"
+                )
         for name in ("beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"--{name} {getattr(self, name):g}: must be from 0 to below 1")

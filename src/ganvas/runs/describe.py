@@ -38,7 +38,7 @@ def parameters(network: nn.Module) -> int:
 
 
 def describe_run(
-    method: str, config: Settings, network: Describable, data: Pictures
+    method: str, config: Settings, network: Describable, data: Pictures, device: str
 ) -> dict[str, Any]:
     """The content of config.yaml."""
     return {
@@ -50,6 +50,7 @@ def describe_run(
             "torch": str(torch.__version__),
             "python": platform.python_version(),
             "platform": platform.platform(),
+            "device": device,
             "command": " ".join(sys.argv),
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "data_fingerprint": data.fingerprints,

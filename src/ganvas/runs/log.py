@@ -57,12 +57,12 @@ class Stopwatch:
         self.data += time.perf_counter() - start
 
     @contextmanager
-    def stepping(self, images: int) -> Iterator[None]:
+    def stepping(self, images: int, steps: int = 1) -> Iterator[None]:
         """Time that passes here is spent on a step."""
         start = time.perf_counter()
         yield
         self.step += time.perf_counter() - start
-        self.images, self.steps = self.images + images, self.steps + 1
+        self.images, self.steps = self.images + images, self.steps + steps
 
     def report(self, seconds: float) -> dict[str, float]:
         """`seconds` is the training time so far."""
@@ -80,9 +80,13 @@ class Log:
 
     def __init__(self, folder: Path, tensorboard: bool) -> None:
         self.files = {name: folder / name for name in ("log.jsonl", "loss_log.txt")}
-        self.tensorboard = tensorboard_writer(folder) if tensorboard else None
+        self.folder, self.wants_tensorboard = folder, tensorboard
+        self.tensorboard = None
 
-    def begin(self) -> None:
+    def begin(self, clock: Clock) -> None:
+        """Open the files, at the start of a session; what TensorBoard has from later is void."""
+        if self.wants_tensorboard:
+            self.tensorboard = tensorboard_writer(self.folder, clock.images)
         if not self.files["loss_log.txt"].exists():
             stamp = time.strftime("%c")
             header = f"================ Training Loss ({stamp}) ================\n"
@@ -157,10 +161,10 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def tensorboard_writer(folder: Path):
+def tensorboard_writer(folder: Path, images: int):
     """A writer of events, or None where the tensorboard package is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(str(folder))
+    return SummaryWriter(str(folder), purge_step=images + 1 if images else None)

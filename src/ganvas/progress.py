@@ -1,4 +1,4 @@
-"""What the terminal shows while a training runs."""
+"""What the terminal, or a notebook, shows while a training runs."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
 from rich.text import Text
 
 from ganvas.config import option_name
@@ -15,7 +15,14 @@ from ganvas.loop import Interrupted, Training, forecast
 from ganvas.runs.describe import parameters
 
 REFRESH_SECONDS = 0.2
-LOSSES_A_LINE = 8
+
+
+class Watched(Progress):
+    """Progress on a terminal; not even an empty line where nobody watches."""
+
+    def __init__(self, *columns: ProgressColumn, console: Console | None = None) -> None:
+        console = console or Console(stderr=True)
+        super().__init__(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 class Bar:
@@ -23,14 +30,12 @@ class Bar:
 
     def __init__(self) -> None:
         self.console = Console(highlight=False, soft_wrap=True)
-        self.progress = Progress(
+        self.progress = Watched(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[text]}"),
             console=self.console,
-            transient=True,
-            disable=not self.console.is_terminal,
         )
         self.task = self.progress.add_task("", total=None, visible=False, text="")
         self.began, self.began_at, self.drawn = 0.0, 0.0, 0.0

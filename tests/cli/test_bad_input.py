@@ -1,0 +1,371 @@
+"""Whatever a user gets wrong: exit status 2, one sentence that names it and the mend, no
+traceback, and nothing written."""
+
+import io
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from making import noise, write_unpaired
+from PIL import Image
+
+from ganvas.cli import main
+
+TRAIN = "train cyclegan --data {data} --out new"
+TINY = "--size 32 --ngf 4 --ndf 4 --n-blocks 1 --n-layers 2 --device cpu --threads 1"
+
+
+def bytes_of(kind: str) -> bytes:
+    file = io.BytesIO()
+    noise(0, 40, 40, 3).save(file, kind)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, tiny_run: Path) -> Path:
+    """A folder of everything that may be wrong, and some that is right."""
+    here = tmp_path_factory.mktemp("place")
+    write_unpaired(here / "data")
+    spoilt = {
+        "noise": ("trainA/bad.png", b"\0\1\2" * 99),
+        "zero": ("trainB/bad.png", b""),
+        "half-jpeg": ("trainA/bad.jpg", bytes_of("JPEG")[:900]),
+        "half-png": ("trainB/bad.png", bytes_of("PNG")[:900]),
+        "text": ("trainA/bad.jpg", b"<html>not found</html>"),
+    }
+    for name, (file, content) in spoilt.items():
+        shutil.copytree(here / "data", here / name)
+        (here / name / file).write_bytes(content)
+    shutil.copytree(here / "data", here / "without-b", ignore=shutil.ignore_patterns("trainB"))
+    shutil.copytree(here / "data", here / "grey-a")
+    for path in (here / "grey-a" / "trainA").iterdir():
+        Image.open(path).convert("L").save(path)
+    (here / "empty").mkdir()
+    (here / "paired" / "train").mkdir(parents=True)
+    noise(0, 40, 80, 3).save(here / "paired" / "train" / "1.png")
+    (here / "no.zip").write_bytes(b"no zip")
+    (here / "unknown.yaml").write_text("size: 32\nlamda_A: 5\n")
+    (here / "wrong.yaml").write_text("batch_size: many\n")
+    (here / "list.yaml").write_text("- size\n")
+    (here / "torn.yaml").write_text("size: [32\n")
+    shutil.copytree(tiny_run, here / "run")
+    shutil.copytree(tiny_run, here / "unborn", ignore=shutil.ignore_patterns("snapshots"))
+    shutil.copytree(tiny_run, here / "torn")
+    (here / "torn" / "snapshots" / "latest" / "model.safetensors").write_bytes(b"torn")
+    shutil.copytree(here / "data" / "testA", here / "translated")
+    Image.new("I;16", (40, 40)).save(here / "deep.png")
+    return here
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.name != ".lock")
+    return {str(p): p.read_bytes() if p.is_file() else b"" for p in files}
+
+
+CASES = {
+    # the data
+    "a missing folder": ("train cyclegan --data nowhere", "--data nowhere: there is no such"),
+    "no data at all": ("train cyclegan", "--data: is missing; give a folder, a zip, or sample:"),
+    "an empty folder": ("train cyclegan --data empty", "--data empty: holds no pictures"),
+    "a file that is no zip": ("train cyclegan --data no.zip", "neither a folder nor a whole zip"),
+    "a domain without pictures": (
+        "train cyclegan --data without-b",
+        "--data without-b: there are no pictures in trainB/ (found",
+    ),
+    "pairs for cyclegan": (
+        "train cyclegan --data paired",
+        "--data paired: looks paired",
+        "wants the folders trainA/ and trainB/; `ganvas data check paired` says more",
+    ),
+    "an unreadable picture": (
+        f"train cyclegan --data noise {TINY}",
+        "trainA/bad.png: is no picture",
+        "Mend or remove them, or skip them with --max-bad 1",
+    ),
+    "an empty picture": (f"train cyclegan --data zero {TINY}", "trainB/bad.png: is empty", "--max"),
+    "half a jpeg": (f"train cyclegan --data half-jpeg {TINY}", "trainA/bad.jpg: is damaged or cut"),
+    "half a png": (f"train cyclegan --data half-png {TINY}", "trainB/bad.png: is damaged or cut"),
+    "text": (f"train cyclegan --data text {TINY}", "trainA/bad.jpg: is text and no picture"),
+    "more bad pictures than allowed": (
+        f"train cyclegan --data zero {TINY} --max-bad 0",
+        "skip them with --max-bad 1",
+    ),
+    "grey to colour with the identity loss": (
+        f"train cyclegan --data grey-a {TINY}",
+        "--lambda-identity 0.5: the identity loss wants equal channels, but A has 1 and B has 3",
+        "set it to 0, or give --channels-A and --channels-B the same number",
+    ),
+    "an unknown sample": ("train cyclegan --data sample:street", "did you mean 'streets'?"),
+    # settings
+    "a size beside the stride": (f"{TRAIN} --size 250", "--size 250", "multiples of 4", "248x248"),
+    "a size too small": (f"{TRAIN} --size 8", "--size 8: is too small", "take a larger --size"),
+    "a size in words": (f"{TRAIN} --size big", "--size big: wants N or WxH in pixels"),
+    "a unet too deep": (
+        f"{TRAIN} --generator unet --n-downs 8 --size 64",
+        "--size 64: a unet generator wants multiples of 256; the nearest is 256x256",
+    ),
+    "a misspelt option": (f"{TRAIN} --lamda-A 3", "--lamda-A", "Did you mean --lambda-A?"),
+    "a misspelt choice": (f"{TRAIN} --objective wgann", "--objective", "lsgan", "vanilla"),
+    "a word for a number": (f"{TRAIN} --lr abc", "--lr abc: must be a number"),
+    "a part of a thing": (f"{TRAIN} --n-blocks 1.5", "--n-blocks 1.5: must be a whole number"),
+    "a number without a unit": (f"{TRAIN} --duration 5", "--duration 5: wants a number", "90min"),
+    "an unknown unit": (f"{TRAIN} --duration 5parsecs", "--duration 5parsecs", "200ep"),
+    "an interval of nothing": (f"{TRAIN} --log-every 0it", "--log-every 0it: wants a number above"),
+    "a batch of nothing": (f"{TRAIN} --batch-size 0", "--batch-size 0: must be at least 1"),
+    "an option without its value": (f"{TRAIN} --lr", "--lr: wants a value", "--help"),
+    "a value without its option": (f"{TRAIN} 256", "256: belongs to no option", "--help"),
+    "an option twice": (f"{TRAIN} --lr 1 --lr 2", "--lr"),
+    "a decay that is too long": (
+        f"{TRAIN} --duration 5ep --decay 6ep",
+        "--decay 6ep: is longer than --duration 5ep",
+    ),
+    "a decay of another unit": (f"{TRAIN} --duration 5ep --decay 6it", "wants the unit of"),
+    "a device of dreams": (f"{TRAIN} --device abacus", "--device abacus: is not there", "has cpu"),
+    # the settings file
+    "a missing settings file": (f"{TRAIN} --config gone.yaml", "--config gone.yaml: No such file"),
+    "an unknown setting": (
+        f"{TRAIN} --config unknown.yaml",
+        "unknown.yaml: there is no setting 'lamda_A' (did you mean 'lambda_A'?)",
+    ),
+    "a wrong value in a file": (f"{TRAIN} --config wrong.yaml", "--batch-size many: must be a"),
+    "a list for settings": (f"{TRAIN} --config list.yaml", "wants lines of the form `name: value`"),
+    "torn YAML": (f"{TRAIN} --config torn.yaml", "--config torn.yaml: is not YAML"),
+    # the reference's words
+    "to continue": (
+        "train cyclegan --dataroot data --continue_train",
+        "--continue_train: use `ganvas resume RUN`",
+    ),
+    "the reference's name": ("train cyclegan --dataroot data --name x", "--name: ", "--out RUN"),
+    "the reference's model": (
+        "train --dataroot data --model cycle_gan",
+        "--model: name the method",
+    ),
+    "an unknown netG": ("train cyclegan --netG vit", "--netG vit: wants resnet_9blocks"),
+    "an unknown netD": ("train cyclegan --netD vit", "--netD vit: wants basic, n_layers or pixel"),
+    "netG without a value": ("train cyclegan --netG", "--netG: wants a value"),
+    "epochs in words": ("train cyclegan --n_epochs many", "--n-epochs many: must be a number"),
+    "several GPUs": ("train cyclegan --gpu_ids 0,1", "--gpu-ids 0,1: several GPUs"),
+    # commands
+    "a misspelt method": (
+        "train cyclegann",
+        'Unknown command "cyclegann". Did you mean "cyclegan"?',
+    ),
+    "a misspelt command": ("trian cyclegan", 'Unknown command "trian". Did you mean "train"?'),
+    "an unknown method": ("methods cyclegann", "there is no method 'cyclegann' (did you mean"),
+    "a run that is not told": ("resume", "RUN: is missing; `ganvas resume --help` says more"),
+    # runs
+    "an --out that is used": (
+        "train cyclegan --data data --out translated",
+        "--out translated: exists and is not empty; choose another --out",
+    ),
+    "an --out that is a run": (
+        "train cyclegan --data data --out run",
+        "or go on with it: `ganvas resume run`",
+    ),
+    "an --out that is a file": (
+        "train cyclegan --data data --out no.zip",
+        "--out no.zip: exists",
+    ),
+    "an --out below a file": (
+        f"train cyclegan --data data {TINY} --out no.zip/run",
+        "--out no.zip/run: cannot be made (Not a directory)",
+    ),
+    "resuming nothing": ("resume nowhere", "nowhere: there is no such run directory"),
+    "resuming no run": ("resume data", "data: is no run directory (it has no config.yaml)"),
+    "resuming for less": ("resume run --duration 5", "--duration 5: wants a number above 0"),
+    "resuming without pictures": ("resume run --data nowhere", "--data nowhere: there is no such"),
+    "a report of nothing": ("report nowhere", "nowhere: there is no such run directory"),
+    "a report of no run": ("report data", "data: is no run directory"),
+    # translation
+    "translating with nothing": (
+        "translate nowhere data --out new",
+        "nowhere: there is no such run",
+    ),
+    "translating with no run": (
+        "translate data data --out new",
+        "data: is neither a run directory",
+    ),
+    "translating with an unborn run": ("translate unborn data --out new", "`ganvas resume unborn`"),
+    "translating with torn weights": ("translate torn data/testA --out new", "cannot be read"),
+    "translating nothing": ("translate run --out new", "name at least one picture, folder or glob"),
+    "translating to nowhere": ("translate run data", "--out: is missing"),
+    "translating what is not there": (
+        "translate run gone.png --out new",
+        "gone.png: there is no such file, folder or match",
+    ),
+    "translating an empty folder": ("translate run empty --out new", "empty: holds no pictures"),
+    "translating text": ("translate run text/trainA/bad.jpg --out new", "bad.jpg: is text and no"),
+    "translating 16 bits": (
+        "translate run deep.png --out new",
+        "deep.png: has more than 8 bits a channel",
+        "convert it to 8 bits first",
+    ),
+    "translating over what is there": (
+        "translate run data/testA --out translated",
+        "--out translated: translated/0.png exists and is not overwritten; choose another --out",
+    ),
+    "translating into a file": ("translate run data --out no.zip", "--out no.zip: is a file"),
+    "translating to the side": (
+        "translate run data --out new --direction AtoC",
+        "--direction",
+        '"AtoB", "BtoA"',
+    ),
+    "translating with a count in words": (
+        "translate run data --out new --max-bad few",
+        "--max-bad few: must be a whole number",
+    ),
+    # samples and checks
+    "an unlisted sample": ("data sample street new", "there is no sample 'street' (did you mean"),
+    "a sample over something": (
+        "data sample streets data",
+        "data: exists and is not empty; choose another folder",
+    ),
+    "a sample below a file": ("data sample streets no.zip/x --count 1", "cannot be written (Not a"),
+    "a sample too small": ("data sample streets new --size 8", "wants at least 32 pixels"),
+    "a sample of none": ("data sample streets new --count 0", "--count 0: must be at least 1"),
+    "a check of nothing": ("data check nowhere", "--data nowhere: there is no such folder or zip"),
+    "a check of no pictures": ("data check empty", "--data empty: holds no pictures"),
+    "a check at no size": ("data check data --size a", "--size a: wants N or WxH"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bad_input_gets_one_sentence(case, place, monkeypatch, capsys):
+    command, *phrases = CASES[case]
+    monkeypatch.chdir(place)
+    before = tree(place)
+    status = main(shlex.split(command.format(data="data")))
+    printed = capsys.readouterr()
+    assert status == 2
+    assert printed.err.startswith("ganvas: ")
+    assert printed.err.count("\n") == 1
+    assert "Traceback" not in printed.err + printed.out
+    for phrase in phrases:
+        assert phrase in printed.err
+    assert tree(place) == before
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--ema 5min",
+        "--lr -1",
+        "--lr inf",
+        "--lambda-A inf",
+        "--init-gain -1",
+        "--seed 100000000000000000000000",
+    ],
+)
+def test_values_that_no_training_can_have_are_refused_before_it(option, place, tmp_path, capsys):
+    out = tmp_path / "run"
+    argv = shlex.split(f"train cyclegan --data {place}/data {TINY} --duration 1it --out {out}")
+    assert main([*argv, *option.split()]) == 2
+    assert capsys.readouterr().err.startswith(f"ganvas: {option.split()[0]} ")
+    assert not out.exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_there_is_said(unpaired_folder, capsys):
+    assert main(["train", "cyclegan", "--data", str(unpaired_folder), "--device", "cuda"]) == 2
+    assert "--device cuda: is not there; this machine has cpu" in capsys.readouterr().err
+
+
+# The reference's spellings
+
+
+@pytest.fixture
+def settings_of(monkeypatch):
+    """The settings that a command line comes to, and how they differ from the defaults."""
+
+    def settings(command: str) -> dict:
+        taken = {}
+
+        def dry_run(method, config, watcher):
+            taken.update({name: getattr(config, name) for name in config.changed()})
+
+        monkeypatch.setattr("ganvas.training.dry_run", dry_run)
+        assert main(["train", "cyclegan", *shlex.split(command), "--dry-run"]) == 0
+        return taken
+
+    return settings
+
+
+SPELLINGS = {
+    "--dataroot data": {"data": "data"},
+    "--dataroot=data": {"data": "data"},
+    "--gan_mode vanilla": {"objective": "vanilla"},
+    "--no_lsgan": {"objective": "vanilla"},
+    "--netG resnet_6blocks": {"n_blocks": 6},
+    "--which_model_netG resnet_9blocks": {},
+    "--netG unet_128 --crop_size 128": {"generator": "unet", "n_downs": 7, "size": "128"},
+    "--netD pixel": {"discriminator": "pixel"},
+    "--netD n_layers --n_layers_D 4": {"n_layers": 4},
+    "--n_epochs 1 --n_epochs_decay 1": {"duration": "2ep", "decay": "1ep"},
+    "--n_epochs 50": {"duration": "150ep", "decay": "100ep"},
+    "--niter 3 --niter_decay 0": {"duration": "3ep", "lr_policy": "constant"},
+    "--lambda_identity 0 --lambda_A 5": {"lambda_identity": 0.0, "lambda_A": 5.0},
+    "--no_flip": {"flip": False},
+    "--no_dropout": {},
+    "--load_size 40 --crop_size 32": {"load_size": "40", "size": "32"},
+    "--loadSize 40 --fineSize 32": {"load_size": "40", "size": "32"},
+    "--batch_size 2": {"batch_size": 2},
+    "--batchSize 2": {"batch_size": 2},
+    "--print_freq 10 --display_freq 40": {"log_every": "0.01kimg", "preview_every": "0.04kimg"},
+    "--save_latest_freq 5000 --save_epoch_freq 5": {
+        "latest_every": "5kimg",
+        "snapshot_every": "5ep",
+    },
+    "--lr_policy step --lr_decay_iters 20": {"lr_policy": "step", "decay_every": "20ep"},
+    "--gpu_ids -1": {"device": "cpu"},
+    "--gpu_ids 1": {"device": "cuda:1"},
+    "--num_threads 2 --serial_batches": {"workers": 2, "serial_batches": True},
+    "--max_dataset_size 7 --preprocess none": {"max_pictures": 7, "preprocess": "none"},
+    "--direction BtoA --input_nc 1 --output_nc 3": {
+        "direction": "BtoA",
+        "channels_B": 1,
+        "channels_A": 3,
+    },
+    "--init_type xavier --init_gain 0.1 --pool_size 0": {
+        "init_type": "xavier",
+        "init_gain": 0.1,
+        "pool_size": 0,
+    },
+    "--ngf 32 --ndf 16 --norm batch --beta1 0.9 --lr 1e-4": {
+        "ngf": 32,
+        "ndf": 16,
+        "norm": "batch",
+        "beta1": 0.9,
+        "lr": 1e-4,
+    },
+}
+
+
+@pytest.mark.parametrize("command", SPELLINGS)
+def test_the_references_spellings_mean_what_they_meant(command, settings_of):
+    assert settings_of(command) == SPELLINGS[command]
+
+
+def test_a_command_of_the_reference_runs(unpaired_folder, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    command = (
+        f"--dataroot {unpaired_folder} --gan_mode vanilla --netG resnet_6blocks --n_epochs 1 "
+        "--n_epochs_decay 1 --lambda_identity 0 --no_flip --load_size 40 --crop_size 32 "
+        "--batch_size 2 --print_freq 10 --no_dropout --gpu_ids -1 --ngf 4 --ndf 4"
+    )
+    assert main(["train", "cyclegan", *shlex.split(command), "--threads", "1", "--dry-run"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    shown = [line.strip() for line in printed.out.splitlines()]
+    assert "n-blocks: 6   <- changed" in shown
+    assert "duration: 2ep   <- changed" in shown
+    assert "decay: 1ep   <- changed" in shown
+    assert {p.name for p in tmp_path.iterdir()} == {"pictures"}
+
+
+def test_yaml_takes_1e_4_for_a_number_and_the_command_line_wins(tmp_path, settings_of):
+    (tmp_path / "a.yaml").write_text("lr: 1e-4\nlambda-A: 5\nsize: 128x64\nbatch_size: 2\n")
+    taken = settings_of(f"--data x --config {tmp_path}/a.yaml --batch-size 3")
+    wanted = {"data": "x", "lr": 1e-4, "lambda_A": 5.0, "size": "128x64", "batch_size": 3}
+    assert taken == wanted

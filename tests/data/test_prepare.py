@@ -1,0 +1,102 @@
+"""Preparation: whatever the picture's size, what comes out fits the crop or the network."""
+
+from typing import get_args
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from ganvas.config import Preprocess, Settings
+from ganvas.data.prepare import Preparation
+
+MODES = get_args(Preprocess)
+CROPPING = [mode for mode in MODES if mode not in ("scale_width", "none")]
+
+lengths = st.integers(1, 5000)
+sizes = st.tuples(lengths, lengths)
+wanted = st.tuples(st.integers(1, 1024), st.integers(1, 1024))
+strides = st.sampled_from([1, 4, 128, 256])
+
+
+def prepared(mode, size=(32, 32), load_size=(36, 36), stride=4) -> Preparation:
+    return Preparation(mode, size, load_size, stride)
+
+
+@given(st.sampled_from(CROPPING), sizes, wanted, wanted, strides)
+def test_a_crop_always_fits(mode, picture, size, load_size, stride):
+    width, height = Preparation(mode, size, load_size, stride).resized(picture)
+    assert width >= size[0]
+    assert height >= size[1]
+
+
+@given(st.sampled_from(["scale_width", "none"]), sizes, wanted, wanted, strides)
+def test_without_a_crop_sizes_are_multiples_of_the_stride(mode, picture, size, load, stride):
+    width, height = Preparation(mode, size, load, stride).resized(picture)
+    assert width >= stride
+    assert height >= stride
+    assert width % stride == height % stride == 0
+
+
+@given(sizes, wanted)
+def test_resize_and_crop_makes_all_pictures_equally_large(picture, load_size):
+    preparation = Preparation("resize_and_crop", (1, 1), load_size, 4)
+    assert preparation.resized(picture) == load_size
+
+
+@given(sizes)
+def test_crop_leaves_a_picture_as_it_is_where_the_crop_fits(picture):
+    preparation = Preparation("crop", (32, 32), (36, 36), 4)
+    fits = min(picture) >= 32
+    assert preparation.enlarges(picture) is not fits
+    assert (preparation.resized(picture) == picture) is fits
+
+
+@given(st.integers(32, 500), st.integers(32, 500))
+def test_scale_width_and_crop_keeps_the_shape(width, height):
+    preparation = Preparation("scale_width_and_crop", (32, 32), (64, 64), 4)
+    new_width, new_height = preparation.resized((width, height))
+    assert new_width / new_height == pytest.approx(width / height, rel=0.05)
+    assert new_width == 64 or new_height == 32
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_training_pixels_are_bytes_of_the_size_that_was_told(mode, channels):
+    preparation = prepared(mode)
+    pixels = preparation.training(Image.new("RGB", (50, 41), "red"), channels)
+    width, height = preparation.resized((50, 41))
+    assert pixels.dtype.is_floating_point is False
+    assert pixels.shape == (channels, height, width)
+
+
+@pytest.mark.parametrize("mode", CROPPING)
+@pytest.mark.parametrize("size", [(50, 41), (7, 90), (32, 32)])
+def test_fixed_pictures_have_the_networks_size(mode, size):
+    pixels = prepared(mode, size=(32, 24)).fixed(Image.new("RGB", size), 3)
+    assert pixels.shape == (3, 24, 32)
+
+
+@pytest.mark.parametrize("mode", ["scale_width", "none"])
+def test_fixed_pictures_without_a_crop_are_those_trained_on(mode):
+    picture = Image.new("RGB", (50, 41))
+    preparation = prepared(mode)
+    assert preparation.fixed(picture, 3).equal(preparation.training(picture, 3))
+
+
+def test_fixed_pictures_show_the_middle():
+    pixels = np.zeros((40, 40, 3), np.uint8)
+    pixels[15:25, 15:25] = 255
+    fixed = prepared("crop", size=(10, 10)).fixed(Image.fromarray(pixels), 3)
+    assert fixed.min() == 255
+
+
+def test_alpha_is_laid_over_white_before_a_picture_is_resized():
+    clear = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
+    assert prepared("resize_and_crop").training(clear, 3).min() == 255
+
+
+def test_the_load_size_is_286_over_256_of_the_size_unless_it_is_given():
+    assert Preparation.of(Settings(size="256x128"), 4).load_size == (286, 143)
+    assert Preparation.of(Settings(size="256", load_size="300x280"), 4).load_size == (300, 280)
