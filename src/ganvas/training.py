@@ -154,7 +154,7 @@ def full_disk_said(run: Run) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
+        state = "the last snapshot is good" if run.snapshot() else "there is no snapshot yet"
         raise InputError(
-            f"{run.path}: the disk is full; the last snapshot is good. Make room, then "
-            f"`ganvas resume {run.path}`"
+            f"{run.path}: the disk is full; {state}. Make room, then `ganvas resume {run.path}`"
         ) from None

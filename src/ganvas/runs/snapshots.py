@@ -32,11 +32,15 @@ def write_latest(
     beside.mkdir(parents=True)
     # Serialised first, so that a full disk shows as such and not as some library's error.
     on_cpu = {key: tensor.detach().cpu().contiguous() for key, tensor in weights.items()}
-    write_flushed(beside / WEIGHTS, save_safetensors(on_cpu))
-    write_flushed(beside / DESCRIPTION, json.dumps(description, indent=1))
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    write_flushed(beside / STATE, buffer.getvalue())
+    try:
+        write_flushed(beside / WEIGHTS, save_safetensors(on_cpu))
+        write_flushed(beside / DESCRIPTION, json.dumps(description, indent=1))
+        write_flushed(beside / STATE, buffer.getvalue())
+    except OSError:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
     replace_folder(beside, place)
     return place
 
