@@ -162,6 +162,78 @@ def test_a_training_that_diverges_stops_and_says_so(train, tmp_path):
     assert all("NaN" not in line for line in (tmp_path / "run/log.jsonl").read_text().splitlines())
 
 
+def test_a_training_that_diverges_keeps_its_good_snapshots(train, tmp_path):
+    run = train(duration="4it", snapshot_every="2it", lr_policy="constant")
+    config = ganvas.Run(run).record
+    config["settings"] |= {"lr": 1e30, "latest_every": "1it"}
+    ganvas.Run(run).write_record(config)
+    state = torch.load(run / "snapshots/latest/state.pt", weights_only=True)
+    for optimizer in state["method"]["optimizers"].values():
+        optimizer["param_groups"][0]["initial_lr"] = 1e30
+    torch.save(state, run / "snapshots/latest/state.pt")
+    with pytest.raises(InputError, match="the last snapshot is good"):
+        ganvas.resume(run, duration="60it")
+    good = ganvas.Run(run).numbered_snapshots()[:2]
+    assert [p.name for p in good] == ["000000.002kimg", "000000.004kimg"]
+
+
+def test_another_training_that_began_meanwhile_is_not_overwritten(train, tmp_path, monkeypatch):
+    from ganvas import training
+
+    prepared = training.prepare
+
+    def slowly(*arguments):
+        result = prepared(*arguments)
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "config.yaml").write_text("of another")
+        return result
+
+    monkeypatch.setattr(training, "prepare", slowly)
+    with pytest.raises(InputError, match="another training has begun there"):
+        train()
+    assert (tmp_path / "run" / "config.yaml").read_text() == "of another"
+
+
+def test_runs_without_a_name_are_counted_up(train, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = [train(out=None, duration="1it").name for _ in range(2)]
+    assert names == ["00000-cyclegan-pictures", "00001-cyclegan-pictures"]
+
+
+def test_whole_pictures_that_are_too_small_are_said_before_training(train, tmp_path):
+    data = tmp_path / "small"
+    for part in ("trainA", "trainB"):
+        (data / part).mkdir(parents=True)
+        Image.new("RGB", (8, 40)).save(data / part / "thin.png")
+    with pytest.raises(InputError, match=r"trainA/thin.png \(8x40 .*too small"):
+        train(data=data, preprocess="none")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_picture_that_vanishes_while_training_is_named(train, unpaired_folder, tmp_path):
+    from ganvas import progress
+
+    gone = unpaired_folder / "trainA"
+
+    class Vandal(progress.Bar):
+        def stepped(self, training):
+            gone.rename(tmp_path / "elsewhere") if gone.exists() else None
+
+    from ganvas import training
+    from ganvas.methods.cyclegan import Config
+
+    settings = {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2, "duration": "9it"}
+    for workers in (0, 1):
+        out = tmp_path / f"run{workers}"
+        config = Config.from_mapping(
+            settings | {"data": unpaired_folder, "out": out, "cache": "none", "workers": workers}
+        )
+        with pytest.raises(InputError, match=r"^trainA/\d.png: can no longer be read") as error:
+            training.train("cyclegan", config, Vandal())
+        assert "Traceback" not in str(error.value)
+        (tmp_path / "elsewhere").rename(gone)
+
+
 def test_a_full_disk_is_said_and_the_last_snapshot_stays(train, tmp_path, monkeypatch):
     written = snapshots.write_flushed
     calls = []

@@ -151,6 +151,9 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
         if self.decay is not None and self.decay_span.amount > self.span.amount:
             raise InputError(f"--decay {self.decay}: is longer than --duration {self.duration}")
 
+    def check_size(self, width: int, height: int, what: str) -> None:
+        """Raise InputError where the networks cannot train on that size; `what` has it."""
+
     def at_least(self, name: str, least: float) -> None:
         if getattr(self, name) < least:
             raise InputError(
@@ -187,7 +190,7 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
 
     @property
     def load_width_height(self) -> tuple[int, int]:
-        """What pictures are resized to, never below the size itself."""
+        """What pictures are resized to; where that is below the size, crops enlarge it."""
         if self.load_size is not None:
             return pair_of_numbers(self.load_size, "load_size")
         width, height = self.width_height

@@ -137,20 +137,23 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
                 write_log(t, log, watcher)
             if every["preview"].passed_between(before, t.clock):
                 preview(t, log)
+            stop = stopping.is_set()
             numbered = every["snapshot"].passed_between(before, t.clock)
             latest = every["latest"].passed_between(before, t.clock)
-            saved = numbered or latest or stopping.is_set()
+            # While steps are being skipped, the last good snapshot is worth more than this one.
+            saved = stop or ((numbered or latest) and refuse_if_diverged(t) == 0)
             if saved:
                 snapshot(t, log)
-            if numbered:
+            if saved and numbered:
                 keep_latest_as(t.run, t.clock.label)
                 drop_old(t.run, c.keep)
             watcher.stepped(t)
-            if stopping.is_set() and not t.finished:
+            if stop and not t.finished:
                 log.close()
                 write_report(t.run.path)
                 raise Interrupted(str(t.run.path))
 
+    refuse_if_diverged(t)
     # The snapshot comes first: a longer duration goes on from it, without this last log line.
     if not saved:
         snapshot(t, log)
@@ -188,14 +191,28 @@ def write_log(training: Training, log: Log, watcher: Watcher) -> None:
     t.meter.clear()
     t.watch = Stopwatch()
     watcher.logged(t, entry)
-    for player, streak in t.method.skipped_in_a_row().items():
-        if streak >= MAX_SKIPPED_IN_A_ROW:
-            write_report(t.run.path)
-            raise Diverged(
-                f"{t.run.path}: the gradients of player {player} have not been finite for {streak} "
-                "steps in a row; the last snapshot is good. Try a lower --lr or another "
-                "--objective, and look for flat pictures with `ganvas data check`"
-            )
+    refuse_if_diverged(t)
+
+
+def refuse_if_diverged(training: Training) -> int:
+    """How many steps in a row have been skipped up to now.
+
+    Raises:
+        Diverged: so many that the networks will not recover.
+    """
+    t = training
+    streaks = t.method.skipped_in_a_row()
+    player = max(streaks, key=lambda name: streaks[name])
+    if streaks[player] >= MAX_SKIPPED_IN_A_ROW:
+        write_report(t.run.path)
+        found = t.run.snapshot()
+        good = "the last snapshot is good" if found else "there is no snapshot from before"
+        raise Diverged(
+            f"{t.run.path}: the gradients of player {player} have not been finite for "
+            f"{streaks[player]} steps in a row; {good}. Try a lower --lr or another --objective, "
+            "and look for flat pictures with `ganvas data check`"
+        )
+    return streaks[player]
 
 
 def preview(training: Training, log: Log) -> None:

@@ -19,9 +19,15 @@ from ganvas.errors import InputError
 from ganvas.loop import Nobody, Training, Watcher, loop, preview
 from ganvas.methods import method_class
 from ganvas.runs.describe import describe_run
-from ganvas.runs.directory import Run
+from ganvas.runs.directory import Run, is_run
 from ganvas.runs.log import Log
-from ganvas.runs.snapshots import load_state, load_weights
+from ganvas.runs.snapshots import (
+    clear_unfinished,
+    drop_old,
+    keep_latest_as,
+    load_state,
+    load_weights,
+)
 
 
 def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:
@@ -39,6 +45,8 @@ def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:
     with full_disk_said(run):
         run.make()
         with run.locked():
+            if is_run(run.path):
+                raise InputError(f"--out {run.path}: another training has begun there meanwhile")
             begin(training, method, watcher)
     return run
 
@@ -99,6 +107,7 @@ def resume(
         if snapshot is not None:
             load_weights(training.method, snapshot / "model.safetensors")
             training.load_state(load_state(snapshot), log)
+            finish_saving(training)
         else:
             log.rewind({})
         # The device is this machine's, not the run's.
@@ -125,12 +134,26 @@ def prepare(method: str, config: Settings, watcher: Watcher, run: Run) -> Traini
     require(layout, kind.layouts, kind.domains, config.data)
     counts = [len(layout.part(f"train{d}")[: config.max_pictures]) for d in kind.domains]
     data = Unpaired(config, layout, config.stride, watcher.reading(sum(counts)))
+    for picture, size in data.whole_sizes():
+        config.check_size(*size, f"{picture} ({size[0]}x{size[1]} after --preprocess)")
     for note in data.notes:
         watcher.said(note)
     torch.manual_seed(config.seed)
     network = engine.place(kind(config, data.channels))
     clock = Clock(data.epoch_size)
     return Training(run, config, network, data, engine, clock, config.schedule)
+
+
+def finish_saving(training: Training) -> None:
+    """Do what a kill in the middle of a save left undone: the numbered copy of the snapshot."""
+    t, every = training, training.config.interval("snapshot_every")
+    clear_unfinished(t.run)
+    before = t.clock.copy()
+    before.images, before.iterations = before.images - t.config.batch_size, before.iterations - 1
+    due = not every.is_time and every.passed_between(before, t.clock)
+    if due and (t.run.snapshots / "latest").is_dir():
+        keep_latest_as(t.run, t.clock.label)
+        drop_old(t.run, t.config.keep)
 
 
 def check_fingerprint(record: dict[str, Any], data: Unpaired, source: str) -> None:

@@ -100,7 +100,7 @@ CASES = {
     "an unknown sample": ("train cyclegan --data sample:street", "did you mean 'streets'?"),
     # settings
     "a size beside the stride": (f"{TRAIN} --size 250", "--size 250", "multiples of 4", "248x248"),
-    "a size too small": (f"{TRAIN} --size 8", "--size 8: is too small", "take a larger --size"),
+    "a size too small": (f"{TRAIN} --size 8", "--size 8: is too small", "take a larger size"),
     "a size in words": (f"{TRAIN} --size big", "--size big: wants N or WxH in pixels"),
     "a unet too deep": (
         f"{TRAIN} --generator unet --n-downs 8 --size 64",

@@ -129,3 +129,16 @@ def test_what_would_be_silently_wrong_is_refused(wrong, said):
 def test_an_unknown_direction_is_refused():
     with pytest.raises(InputError, match="AtoB or BtoA"):
         METHOD.translate(Image.new("RGB", (8, 8)), "AtoC")  # pyright: ignore
+
+
+def test_an_answer_that_is_not_finite_is_refused_and_not_black():
+    method = small()
+    for p in method.G_A.parameters():
+        p.data.fill_(float("nan"))
+    with pytest.raises(InputError, match="is not finite"):
+        method.translate(Image.new("RGB", (8, 8)))
+
+
+def test_other_floats_come_back_as_they_are():
+    for dtype in (torch.float64, torch.float16):
+        assert METHOD.translate(torch.zeros(1, 3, 8, 8, dtype=dtype)).dtype == dtype

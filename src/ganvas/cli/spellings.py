@@ -68,7 +68,12 @@ def device_of(value: str) -> list[str]:
 
 def images(option: str) -> Callable[[str], list[str]]:
     """The reference counts these in images."""
-    return lambda value: [f"--{option}", f"{number(option, value) / 1000:g}kimg"]
+
+    def turned(value: str) -> list[str]:
+        kimg = f"{number(option, value) / 1000:.6f}".rstrip("0").rstrip(".")
+        return [f"--{option}", f"{kimg}kimg"]
+
+    return turned
 
 
 def epochs(option: str) -> Callable[[str], list[str]]:
@@ -115,7 +120,16 @@ def accept_reference_spellings(argv: list[str]) -> list[str]:
             turned += TURNED[name](value)
         else:
             turned += [f"--{name}"] if value is None else [f"--{name}", value]
+    if turned.count("--n-layers") > 1:
+        # As there: `--netD basic` has three layers, whatever --n_layers_D says.
+        turned = [*without("--n-layers", turned), "--n-layers", "3"]
     return turned + together(said, turned) + argv[end:]
+
+
+def without(option: str, tokens: list[str]) -> list[str]:
+    """The command line without that option and its values."""
+    places = [i for i, token in enumerate(tokens) if token == option]
+    return [t for i, t in enumerate(tokens) if i not in places and i - 1 not in places]
 
 
 def together(said: dict[str, str], turned: list[str]) -> list[str]:
@@ -125,7 +139,10 @@ def together(said: dict[str, str], turned: list[str]) -> list[str]:
         constant = number("n-epochs", said.get("n-epochs", "100"))
         decay = number("n-epochs-decay", said.get("n-epochs-decay", "100"))
         out += ["--duration", f"{constant + decay:g}ep"]
-        out += ["--decay", f"{decay:g}ep"] if decay else ["--lr-policy", "constant"]
+        if decay:
+            out += ["--decay", f"{decay:g}ep"]
+        elif "--lr-policy" not in turned:
+            out += ["--lr-policy", "constant"]
     swapped = "BtoA" in turned
     if "input-nc" in said:
         out += ["--channels-B" if swapped else "--channels-A", said["input-nc"]]

@@ -1,9 +1,11 @@
 """Unpaired training data: batches of two domains that are a pure function of seed and counter."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -12,6 +14,7 @@ from ganvas.data.decode import BadPicture, decode
 from ganvas.data.layouts import Layout
 from ganvas.data.prepare import Preparation
 from ganvas.data.sampler import Draw, EndlessBatches, unpaired_draws
+from ganvas.data.sources import Entry
 from ganvas.data.survey import Part, read_part
 from ganvas.errors import InputError
 
@@ -47,6 +50,13 @@ class Unpaired(Dataset[dict[str, Tensor]]):
         if config.batch_size > 1 and not self.preparation.crops:
             self.check_alike()
         self.fixed = {domain: self.fixed_of(domain) for domain in self.domains}
+
+    def whole_sizes(self) -> Iterator[tuple[str, tuple[int, int]]]:
+        """Names and sizes of all pictures that the network sees whole: none where it sees crops."""
+        if not self.preparation.crops:
+            for part in self.parts.values():
+                for seen in part.seen:
+                    yield seen.entry.name, self.preparation.resized(seen.size)
 
     def check_alike(self) -> None:
         """Refuse batches of pictures that differ in size."""
@@ -97,8 +107,7 @@ class Unpaired(Dataset[dict[str, Tensor]]):
         part = self.parts[domain]
         seen = part.seen[draw.index]
         if seen.pixels is None:
-            image = decode(seen.entry.read(), seen.entry.name)
-            pixels = self.preparation.training(image, part.channels)
+            pixels = self.preparation.training(read_again(seen.entry), part.channels)
         else:
             pixels = seen.pixels
         if self.preparation.crops:
@@ -120,9 +129,15 @@ class Unpaired(Dataset[dict[str, Tensor]]):
             collate_fn=stack,
             # Its own generator: the global one belongs to the method.
             generator=torch.Generator(),
+            worker_init_fn=leave_signals_to_the_trainer,
             multiprocessing_context="fork" if workers and hasattr(os, "fork") else None,
         )
-        return iter(loader)
+        try:
+            yield from loader
+        except InputError as error:
+            # A worker's error comes with its traceback in the text; the sentence stands last.
+            sentence = str(error).strip().splitlines()[-1]
+            raise InputError(sentence.removeprefix("ganvas.errors.InputError: ")) from None
 
     def fixed_of(self, domain: str) -> Tensor:
         """The same few pictures every time, for previews: of the test part where there is one."""
@@ -149,6 +164,25 @@ class Unpaired(Dataset[dict[str, Tensor]]):
         height = min(p.shape[1] for p in pictures)
         width = min(p.shape[2] for p in pictures)
         return torch.stack([p[:, :height, :width] for p in pictures])
+
+
+def read_again(entry: Entry) -> Image.Image:
+    """A picture that could be read before the training began.
+
+    Raises:
+        InputError: it has gone or changed since.
+    """
+    try:
+        return decode(entry.read(), entry.name)
+    except (OSError, RuntimeError, KeyError, InputError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{entry.name}: can no longer be read ({reason}); put it back") from None
+
+
+def leave_signals_to_the_trainer(worker: int) -> None:
+    """Ctrl-C reaches all processes; the trainer still needs its workers to end the step."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def stack(samples: list[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -1,6 +1,7 @@
 """Files, folders and globs through a trained translator."""
 
 import glob
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from ganvas.data.sources import SUFFIXES, FileEntry, files_below, is_picture
 from ganvas.data.survey import look_at_all
 from ganvas.errors import InputError
 from ganvas.methods.base import Direction, Method, Translator
+from ganvas.runs.files import write_whole
 
 WITHOUT_ALPHA = (".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm")
 SHOWN = 5
@@ -134,6 +136,12 @@ def save(image: Image.Image, target: Path) -> None:
     suffix = target.suffix.lower()
     if image.mode in ("LA", "RGBA") and suffix in WITHOUT_ALPHA:
         image = image.convert(image.mode[:-1])
+    file = io.BytesIO()
     options = {".jpg": {"quality": 95, "subsampling": 0}, ".webp": {"lossless": True}}
-    target.parent.mkdir(parents=True, exist_ok=True)
-    image.save(target, **options.get(suffix.replace("jpeg", "jpg"), {}))
+    kind = Image.registered_extensions()[suffix]
+    image.save(file, kind, **options.get(suffix.replace("jpeg", "jpg"), {}))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, file.getvalue())
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written ({error.strerror})") from None

@@ -179,7 +179,7 @@ class Translator(Method):
         """The least height and width that the translators take."""
         return 1
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def translate(self, picture: AnyPicture, direction: Direction = "AtoB") -> AnyPicture:
         """Translate a PIL picture, a uint8 array (H, W) or (H, W, C), or a tensor (N, C, H, W)
         in [-1, 1]; the answer is of the same kind and size.
@@ -195,7 +195,7 @@ class Translator(Method):
         if isinstance(picture, Tensor):
             return self.translate_tensor(picture, direction)
         if isinstance(picture, np.ndarray):
-            if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
+            if picture.dtype != np.uint8 or picture.shape[2:] not in ((), (1,), (3,), (4,)):
                 raise InputError(
                     f"array of {picture.dtype} {picture.shape}: wants uint8 (H, W) or (H, W, C), "
                     "or a float tensor (N, C, H, W) in [-1, 1]"
@@ -218,12 +218,18 @@ class Translator(Method):
             raise InputError(
                 f"tensor of {x.dtype} {tuple(x.shape)}: wants floats (N, {wanted}, H, W) in [-1, 1]"
             )
-        if x.numel() and x.abs().max() > 1.001:
+        if x.numel() and not x.abs().max() <= 1.001:
             raise InputError("tensor with values outside [-1, 1]: scale it, as in x / 127.5 - 1")
         height, width = x.shape[2:]
         stride, least = self.config.stride, self.smallest
         x = pad_to(x, *(padded(length, stride, least) for length in (height, width)))
-        return self.translator(direction)(x)[:, :, :height, :width]
+        y = self.translator(direction)(x.float())[:, :, :height, :width]
+        if not y.isfinite().all():
+            raise InputError(
+                "the network's answer is not finite: its training has diverged; take an earlier "
+                "snapshot"
+            )
+        return y.to(x.dtype)
 
 
 def padded(length: int, stride: int, smallest: int) -> int:

@@ -93,23 +93,22 @@ class Config(Settings):
             if getattr(self, name) not in (None, 1, 3):
                 raise InputError(f"--{name.replace('_', '-')}: must be 1 (grey) or 3 (RGB)")
         if self.preprocess not in ("none", "scale_width"):
-            self.check_size(*self.width_height)
+            self.check_size(*self.width_height, f"--size {self.size}")
 
-    def check_size(self, width: int, height: int) -> None:
-        """Refuse sizes that these networks cannot train on."""
+    def check_size(self, width: int, height: int, what: str) -> None:
         step = self.stride
         if width % step or height % step:
             near = "x".join(str(max(round(n / step), 1) * step) for n in (width, height))
             raise InputError(
-                f"--size {self.size}: a {self.generator} generator wants multiples of {step}; "
+                f"{what}: a {self.generator} generator wants multiples of {step}; "
                 f"the nearest is {near}"
             )
         judged = 1 if self.discriminator == "pixel" else smallest_patched(self.n_layers)
         least = max(self.smallest_translated, judged)
         if min(width, height) < least:
             raise InputError(
-                f"--size {self.size}: is too small for these networks, which want at least {least} "
-                "pixels each way; take a larger --size, or fewer --n-layers or --n-downs"
+                f"{what}: is too small for these networks, which want at least {least} pixels each "
+                "way; take a larger size, or fewer --n-layers or --n-downs"
             )
 
     @property

@@ -25,14 +25,15 @@ class ImagePool(nn.Module):
         if self.size == 0:
             return new
         returned = []
-        for image in new:
+        # What is not finite costs this step only, and is not handed out again.
+        for image, clean in zip(new, new.nan_to_num(), strict=True):
             if len(self.images) < self.size:
                 held = self.images if len(self.images) else image.new_empty(0, *image.shape)
-                self.images = torch.cat([held, image[None]])
+                self.images = torch.cat([held, clean[None]])
             elif torch.rand(()) > 0.5:
                 place = int(torch.randint(self.size, ()))
                 old = self.images[place].clone()
-                self.images[place] = image
+                self.images[place] = clean
                 image = old
             returned.append(image)
         return torch.stack(returned)

@@ -1,8 +1,7 @@
 """A run: the folder, what lies where in it, and who may write to it."""
 
-import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -21,6 +20,8 @@ class Run:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        self.named_anew: Callable[[], Path] | None = None
+        """Another name to try, where the name was not given."""
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
@@ -32,15 +33,25 @@ class Run:
         Raises:
             InputError: it exists and is not empty: nothing is ever overwritten.
         """
-        path = Path(out).expanduser() if out else next_name(Path("runs"), method, data)
+        if not out:
+            run = cls(next_name(Path("runs"), method, data))
+            run.named_anew = lambda: next_name(Path("runs"), method, data)
+            return run
+        path = Path(out).expanduser()
         if path.exists() and (not path.is_dir() or {p.name for p in path.iterdir()} - UNBEGUN):
             hint = f", or go on with it: `ganvas resume {path}`" if is_run(path) else ""
             raise InputError(f"--out {path}: exists and is not empty; choose another --out{hint}")
         return cls(path)
 
     def make(self) -> None:
+        """Make the folder. A number that another run has taken meanwhile is counted up."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=self.named_anew is None)
+        except FileExistsError:
+            if self.named_anew is None:
+                raise InputError(f"--out {self.path}: is not a folder") from None
+            self.path = self.named_anew()
+            self.make()
         except OSError as error:
             raise InputError(f"--out {self.path}: cannot be made ({error.strerror})") from None
 
@@ -140,8 +151,8 @@ def lock(file: IO[str]) -> bool:
             return False
         return True
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Not flock: its locks go on in forked workers, which outlive a killed trainer a little.
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
-    os.set_inheritable(file.fileno(), False)
     return True

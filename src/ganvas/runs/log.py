@@ -87,7 +87,8 @@ class Log:
         """Open the files, at the start of a session; what TensorBoard has from later is void."""
         if self.wants_tensorboard:
             self.tensorboard = tensorboard_writer(self.folder, clock.images)
-        if not self.files["loss_log.txt"].exists():
+        text = self.files["loss_log.txt"]
+        if not text.exists() or not text.stat().st_size:
             stamp = time.strftime("%c")
             header = f"================ Training Loss ({stamp}) ================\n"
             self.files["loss_log.txt"].write_text(header)

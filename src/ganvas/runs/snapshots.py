@@ -58,6 +58,12 @@ def keep_latest_as(run: Run, name: str) -> None:
     replace_folder(beside, run.snapshots / name)
 
 
+def clear_unfinished(run: Run) -> None:
+    """Remove what a kill in the middle of a save left."""
+    for left in run.snapshots.glob(".*.writing"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
 def drop_old(run: Run, keep: int) -> None:
     """Keep only the newest numbered snapshots; 0 keeps all."""
     if keep > 0:
