@@ -31,7 +31,7 @@ def train(method: str, *, quiet: bool = False, **settings: Any) -> Run:
 
 
 def resume(
-    run: Path | str,
+    run: Run | Path | str,
     *,
     duration: str | None = None,
     data: str | None = None,
@@ -45,13 +45,14 @@ def resume(
     Raises:
         InputError: it is no run, or its pictures are not those it was trained on.
     """
+    path = run.path if isinstance(run, Run) else run
     if quiet:
-        return training.resume(run, duration, data, device, workers)
+        return training.resume(path, duration, data, device, workers)
     with Bar() as bar:
-        return training.resume(run, duration, data, device, workers, bar)
+        return training.resume(path, duration, data, device, workers, bar)
 
 
-def load(path: Path | str, device: str = "auto") -> Translator:
+def load(path: Run | Path | str, device: str = "auto") -> Translator:
     """A trained method, ready for use: `load("runs/zebras").translate(picture)`.
 
     `path` is a run directory (its newest snapshot), a snapshot, or a snapshot's weights file.
@@ -59,4 +60,4 @@ def load(path: Path | str, device: str = "auto") -> Translator:
     Raises:
         InputError: there is nothing there that can be loaded.
     """
-    return translator_of(loading.load(path, device))
+    return translator_of(loading.load(path.path if isinstance(path, Run) else path, device))

@@ -137,6 +137,9 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
         pair_of_numbers(self.size, "size")
         if self.load_size is not None:
             pair_of_numbers(self.load_size, "load_size")
+        small = any(a < b for a, b in zip(self.load_width_height, self.width_height, strict=True))
+        if small and self.preprocess == "resize_and_crop":
+            raise InputError(f"--load-size {self.load_size}: must not be below --size {self.size}")
         for name, least in (("batch_size", 1), ("previews", 1), ("keep", 0), ("max_bad", 0)):
             self.at_least(name, least)
         for name in ("workers", "threads", "max_pictures"):

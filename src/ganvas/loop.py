@@ -25,8 +25,8 @@ from ganvas.runs.snapshots import drop_old, keep_latest_as, write_latest
 from ganvas.schedules import Plateau, Schedule
 
 MAX_SKIPPED_IN_A_ROW = 20
-CHILDHOOD = 0.1
-"""The part of a training in which no picture is a reason to worry."""
+CHILDHOOD, CHILDHOOD_IMAGES = 0.1, 1000
+"""The part of a training, and the images, in which no picture is a reason to worry."""
 EMA_RAMP = 0.05
 """The average's half-life grows to this part of the images seen (Karras et al. 2020, ADA)."""
 
@@ -149,6 +149,7 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
                 drop_old(t.run, c.keep)
             watcher.stepped(t)
             if stop and not t.finished:
+                preview(t, log)
                 log.close()
                 write_report(t.run.path)
                 raise Interrupted(str(t.run.path))
@@ -223,7 +224,7 @@ def preview(training: Training, log: Log) -> None:
     with t.engine.autocast():
         pictures = t.method.preview(batch)
     t.method.train()
-    young = t.config.span.fraction(t.clock) < CHILDHOOD
+    young = t.config.span.fraction(t.clock) < CHILDHOOD or t.clock.images < CHILDHOOD_IMAGES
     t.diagnosis = [] if young else diagnose(pictures)
     image = write_sample(t.run.samples, t.clock, pictures)
     log.picture(image, t.clock)

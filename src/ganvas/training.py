@@ -68,7 +68,7 @@ def dry_run(method: str, config: Settings, watcher: Watcher) -> None:
     Raises:
         InputError: as `train` would.
     """
-    t = prepare(method, config, watcher, Run.plan(config.out, method, config.data))
+    t = prepare(method, config, watcher, Run(config.out or "dry run"))
     watcher.beginning(t)
     seed_step(config.seed, 0)
     start = time.perf_counter()
@@ -98,7 +98,8 @@ def resume(
     kind = method_class(record["method"])
     given = {"duration": duration, "data": data, "device": device, "workers": workers}
     given = {name: value for name, value in given.items() if value is not None}
-    config = kind.Config.from_mapping(record["settings"] | given, f"{run.path}/config.yaml")
+    kind.Config.from_mapping(record["settings"], f"{run.path}/config.yaml")
+    config = kind.Config.from_mapping(record["settings"] | given)
     with run.locked(), full_disk_said(run):
         training = prepare(record["method"], config, watcher, run)
         check_fingerprint(record, training.data, config.data)
@@ -110,6 +111,13 @@ def resume(
             finish_saving(training)
         else:
             log.rewind({})
+        if training.finished and duration is not None:
+            raise InputError(
+                f"--duration {duration}: the run has already trained for {training.clock.epoch:g} "
+                "epochs, which is as long; give a longer one"
+            )
+        if training.finished:
+            watcher.said("this run is finished; a longer --duration goes on with it")
         # The device is this machine's, not the run's.
         kept = {"duration": config.duration, "data": located(config.data)}
         record["settings"] |= kept

@@ -142,3 +142,9 @@ def test_an_answer_that_is_not_finite_is_refused_and_not_black():
 def test_other_floats_come_back_as_they_are():
     for dtype in (torch.float64, torch.float16):
         assert METHOD.translate(torch.zeros(1, 3, 8, 8, dtype=dtype)).dtype == dtype
+
+
+@pytest.mark.parametrize("wrong", ["picture.png", None, [1, 2], np.zeros((0, 8, 3), np.uint8)])
+def test_what_is_no_picture_is_refused(wrong):
+    with pytest.raises(InputError, match="wants"):
+        METHOD.translate(wrong)

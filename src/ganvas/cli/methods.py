@@ -1,6 +1,7 @@
 """`ganvas methods [METHOD]`."""
 
 import inspect
+from typing import Any, Literal, get_args, get_origin
 
 
 def methods(method: str | None = None, /) -> None:
@@ -24,4 +25,10 @@ def methods(method: str | None = None, /) -> None:
         if option.group != group:
             group = option.group
             print(f"\n{group}")
-        print(f"  --{option_name(option.name):<18} {option.default!s:<16} {option.help}")
+        choices = [str(c) for c in get_args(option.kind)] if is_choice(option.kind) else []
+        among = f" One of {', '.join(choices)}." if choices else ""
+        print(f"  --{option_name(option.name):<18} {option.default!s:<16} {option.help}{among}")
+
+
+def is_choice(kind: Any) -> bool:
+    return get_origin(kind) is Literal

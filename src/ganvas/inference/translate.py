@@ -71,6 +71,8 @@ def pictures_in(text: str) -> list[tuple[Path, Path]]:
             raise InputError(f"{text}: holds no pictures ({', '.join(sorted(SUFFIXES))})")
         return found
     if path.is_file():
+        if not is_picture(path.name):
+            raise InputError(f"{text}: is none of {' '.join(sorted(SUFFIXES))}; convert it first")
         return [(path, Path(path.name))]
     matches = sorted(glob.glob(str(path), recursive=True))
     if not matches:

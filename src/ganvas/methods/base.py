@@ -195,7 +195,11 @@ class Translator(Method):
         if isinstance(picture, Tensor):
             return self.translate_tensor(picture, direction)
         if isinstance(picture, np.ndarray):
-            if picture.dtype != np.uint8 or picture.shape[2:] not in ((), (1,), (3,), (4,)):
+            if (
+                picture.dtype != np.uint8
+                or not picture.size
+                or picture.shape[2:] not in ((), (1,), (3,), (4,))
+            ):
                 raise InputError(
                     f"array of {picture.dtype} {picture.shape}: wants uint8 (H, W) or (H, W, C), "
                     "or a float tensor (N, C, H, W) in [-1, 1]"
@@ -203,6 +207,11 @@ class Translator(Method):
             squeezed = picture[:, :, 0] if picture.shape[2:] == (1,) else picture
             answer = np.asarray(self.translate(Image.fromarray(squeezed), direction))
             return answer[:, :, None] if picture.ndim == 3 and answer.ndim == 2 else answer
+        if not isinstance(picture, Image.Image):
+            raise InputError(
+                f"{type(picture).__name__}: wants a PIL picture, a uint8 array or a float tensor; "
+                "open files with PIL.Image.open, or use `ganvas translate`"
+            )
         check_depth(picture, getattr(picture, "filename", "") or "picture")
         flat, alpha = split_alpha(picture)
         pixels = to_uint8(flat, self.channels[direction[0]])
