@@ -8,6 +8,7 @@ import argparse
 import shutil
 from pathlib import Path
 
+import torch
 from PIL import Image
 
 import ganvas
@@ -78,6 +79,7 @@ def demo(folder: Path, minutes: float, seed: int) -> None:
     photos = pictures_in(data / "testB")
     untrained = ganvas.load(run / "snapshots" / "latest")
     assert isinstance(untrained, CycleGAN)
+    torch.manual_seed(seed)
     untrained = CycleGAN(untrained.config, untrained.channels).eval()
     scores = {
         "translated": pictures_in(folder / "BtoA"),
