@@ -16,7 +16,6 @@ from safetensors.torch import load_file
 
 import ganvas.training  # noqa: F401  (as above)
 from ganvas.runs.directory import Run
-from ganvas.runs.log import read_log
 from ganvas.runs.snapshots import load_state
 
 
@@ -51,6 +50,10 @@ def killed_when(child: int, due, number: int = signal.SIGKILL, seconds: float = 
         time.sleep(0.0005)
     os.kill(child, number)
     return wait_for(child)
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def without_time(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:

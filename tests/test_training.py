@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from killing import read_log
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -15,7 +16,6 @@ import ganvas
 from ganvas.cli import main
 from ganvas.errors import InputError
 from ganvas.runs import snapshots
-from ganvas.runs.log import read_log
 
 
 @pytest.fixture

@@ -151,17 +151,6 @@ def loss_line(entry: dict[str, Any], epoch_images: int) -> str:
     return head + "".join(f"{name}: {value:.3f} " for name, value in entry["losses"].items())
 
 
-def read_log(path: Path) -> list[dict[str, Any]]:
-    """The entries of a log.jsonl; a line that a kill cut short is left out."""
-    entries = []
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            entries.append(json.loads(line))
-        except ValueError:
-            continue
-    return entries
-
-
 def tensorboard_writer(folder: Path, images: int):
     """A writer of events, or None where the tensorboard package is not installed."""
     try:
