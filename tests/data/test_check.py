@@ -286,6 +286,20 @@ def test_a_layout_without_a_method_is_said_plainly(tmp_path):
     assert line.startswith("no method here trains on labelled pictures yet: cyclegan wants unp")
 
 
+def test_noise_methods_are_suggested_for_one_domain(tmp_path):
+    folder = fill(fill(tmp_path / "set", "cat", 2, 40, 40, 3), "dog", 2, 40, 40, 3)
+    first, second = look_at(folder).suggestions
+    assert first == f"ganvas train dcgan --data {folder} --size 40"
+    assert "--conditional learns the 2 classes" in second
+    split = fill(fill(tmp_path / "split", "train", 2, 40, 40, 3), "test", 2, 40, 40, 3)
+    assert look_at(split).suggestions == [f"ganvas train dcgan --data {split} --size 40"]
+
+
+def test_no_noise_method_is_suggested_for_pairs(tmp_path):
+    (line,) = look_at(fill(tmp_path, "train", 2, 20, 40, 3)).suggestions
+    assert line.startswith("no method here trains on paired pictures yet")
+
+
 def test_pairs_are_told_from_pictures_that_are_none(tmp_path):
     folder = fill(tmp_path, "train", 2, 20, 40, 3)
     assert "all pictures are twice as wide as high" in notes(folder)

@@ -92,6 +92,26 @@ def test_fixed_pictures_show_the_middle():
     assert fixed.min() == 255
 
 
+@given(st.integers(1, 300), st.integers(1, 300))
+def test_center_crop_shows_the_middle_in_its_own_shape(width, height):
+    size, load_size = (24, 16), (30, 20)
+    left, top, right, bottom = Preparation("center_crop", size, load_size, 1).middle_box(
+        (width, height)
+    )
+    assert left + right == pytest.approx(width)
+    assert top + bottom == pytest.approx(height)
+    assert min(left, top) >= -1e-9
+    assert (right - left) / (bottom - top) == pytest.approx(24 / 16)
+
+
+def test_center_crop_of_a_picture_of_the_size_is_the_picture():
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    preparation = prepared("center_crop", size=(32, 24), load_size=(32, 24))
+    assert np.array_equal(
+        preparation.training(Image.fromarray(pixels), 3).permute(1, 2, 0).numpy(), pixels
+    )
+
+
 def test_alpha_is_laid_over_white_before_a_picture_is_resized():
     clear = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
     assert prepared("resize_and_crop").training(clear, 3).min() == 255
@@ -99,4 +119,5 @@ def test_alpha_is_laid_over_white_before_a_picture_is_resized():
 
 def test_the_load_size_is_286_over_256_of_the_size_unless_it_is_given():
     assert Preparation.of(Settings(size="256x128"), 4).load_size == (286, 143)
+    assert Preparation.of(Settings(size="64", preprocess="center_crop"), 4).load_size == (64, 64)
     assert Preparation.of(Settings(size="256", load_size="300x280"), 4).load_size == (300, 280)

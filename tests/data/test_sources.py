@@ -14,7 +14,7 @@ from PIL import Image
 
 from ganvas.config import Settings
 from ganvas.data.decode import decode
-from ganvas.data.layouts import recognise, require
+from ganvas.data.layouts import recognise, require_domains
 from ganvas.data.samples import SAMPLES
 from ganvas.data.sources import SUFFIXES, FileEntry, files_in, is_picture, open_source
 from ganvas.data.survey import look
@@ -115,7 +115,7 @@ def test_links_are_followed_but_never_in_a_circle(tmp_path):
 def test_a_sample_is_drawn_at_the_size_that_is_asked_for():
     entries = open_source("sample:streets", (48, 32))
     assert decode(entries[0].read(), "x").size == (48, 32)
-    assert len(entries) == 2 * (SAMPLES["streets"].train + SAMPLES["streets"].test)
+    assert len(entries) == sum(SAMPLES["streets"].parts.values())
 
 
 def test_a_sample_below_its_smallest_size_is_drawn_larger():
@@ -140,7 +140,10 @@ def refused(source: object) -> str:
 def test_a_missing_source_is_named(tmp_path):
     place = tmp_path / "nowhere"
     assert refused(place) == f"--data {place}: there is no such folder or zip"
-    assert refused("") == "--data: is missing; give a folder, a zip, or sample:streets"
+    assert (
+        refused("")
+        == "--data: is missing; give a folder, a zip, or sample:streets or sample:shapes"
+    )
 
 
 def test_a_file_that_is_no_zip_is_named(tmp_path):
@@ -218,7 +221,7 @@ def test_train_a_alone_is_unpaired_and_b_is_what_is_missed():
     layout = layout_of("trainA/1.png", "trainA/2.png")
     assert layout.kind == "unpaired"
     with pytest.raises(InputError, match=r"no pictures in trainB/ \(found trainA: 2\)$"):
-        require(layout, ["unpaired"], ["A", "B"], "set")
+        require_domains(layout, ["A", "B"], "set")
 
 
 def test_splits_are_paired():
@@ -244,14 +247,14 @@ def test_a_layout_that_a_method_does_not_take_is_said_with_the_folders_it_wants(
     layout = layout_of("train/1.png", "val/1.png")
     wanted = r"^--data set: looks paired .*wants the folders trainA/ and trainB/; `ganvas data"
     with pytest.raises(InputError, match=wanted):
-        require(layout, ["unpaired"], ["A", "B"], "set")
+        require_domains(layout, ["A", "B"], "set")
 
 
 def test_a_zip_trains_like_its_folder(tmp_path):
     folder = write_unpaired(tmp_path / "set")
     archive = zipped(folder, tmp_path / "set.zip")
     sets = [
-        Unpaired(Settings(size="16"), recognise(open_source(str(source))), stride=4)
+        Unpaired(Settings(size="16"), recognise(open_source(str(source))))
         for source in (folder, archive)
     ]
     assert sets[0].fingerprints == sets[1].fingerprints

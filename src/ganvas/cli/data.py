@@ -10,7 +10,7 @@ app = App(name="data", help="Look at picture sets, and write built-in ones.")
 
 
 @app.command
-def check(source: str, /, *, size: str = "256") -> None:
+def check(source: str, /, *, size: str | None = None) -> None:
     """Say what is there, what is wrong with it, and what to train on it.
 
     Parameters
@@ -18,7 +18,8 @@ def check(source: str, /, *, size: str = "256") -> None:
     source
         A folder, a zip, or sample:NAME.
     size
-        What the network shall see, N or WxH: smaller pictures are named.
+        What the network shall see, N or WxH: smaller pictures are named. Left out: the default of
+        the method that fits.
     """
     from rich.progress import TextColumn
 
@@ -28,7 +29,7 @@ def check(source: str, /, *, size: str = "256") -> None:
     from ganvas.progress import Watched
 
     methods = {name: method_class(name) for name in METHODS}
-    wanted = pair_of_numbers(size, "size")
+    wanted = None if size is None else pair_of_numbers(size, "size")
     with Watched(TextColumn("reading pictures: {task.completed}")) as progress:
         task = progress.add_task("", total=None)
         found = check_source(source, wanted, lambda: progress.advance(task), methods)
@@ -50,13 +51,15 @@ def sample(
     Parameters
     ----------
     name
-        Which one: streets.
+        Which one: streets (label maps and pictures, for translation) or shapes (five classes,
+        for pictures from noise).
     folder
-        Where to write trainA, trainB, testA and testB; must be new or empty.
+        Where to write a folder for each part (trainA, trainB, testA, testB) or each class; must
+        be new or empty.
     size
-        N or WxH of the pictures; left out: 128.
+        N or WxH of the pictures; left out: 128 for streets, 64 for shapes.
     count
-        Pictures in each training part; left out: 400.
+        Pictures in each training part or class; left out: 400.
     seed
         Another seed, other pictures.
     """
@@ -65,7 +68,8 @@ def sample(
     from ganvas.errors import InputError, did_you_mean
 
     if name not in SAMPLES:
-        raise InputError(f"there is no sample {name!r}{did_you_mean(name, list(SAMPLES))}")
+        hint = did_you_mean(name, list(SAMPLES))
+        raise InputError(f"there is no sample {name!r}{hint}; there is {', '.join(SAMPLES)}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder}: exists and is not empty; choose another folder")
     wanted = SAMPLES[name].size if size is None else pair_of_numbers(size, "size")

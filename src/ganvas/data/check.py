@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import PurePosixPath
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ganvas.config import Settings, option_name
 from ganvas.data.layouts import Layout, recognise
+from ganvas.data.opening import KINDS
 from ganvas.data.sources import files_in, is_picture, open_source
 from ganvas.data.survey import Seen, converted, first_names, look_at_all, said
 
@@ -29,7 +30,7 @@ class Trains(Protocol):
     """What is asked of a method to suggest it: seen without knowing its room."""
 
     @property
-    def layouts(self) -> tuple[str, ...]: ...
+    def data(self) -> Literal["unpaired", "pictures"]: ...
 
     @property
     def domains(self) -> tuple[str, ...]: ...
@@ -68,12 +69,13 @@ class Findings:
 
 def check(
     source: str,
-    size: tuple[int, int],
+    size: tuple[int, int] | None = None,
     on_picture: Callable[[], object] | None = None,
     methods: Mapping[str, Trains] | None = None,
 ) -> Findings:
-    """Read every picture of a source. `size` is what the network shall see, (width, height);
-    `on_picture` is called after each picture; `methods` are those to choose a suggestion from.
+    """Read every picture of a source. `size` is what the network shall see, (width, height), left
+    out, the default of the method suggested; `on_picture` is called after each picture;
+    `methods` are those to choose a suggestion from.
 
     Raises:
         InputError: there is no such source, or no picture in it.
@@ -86,6 +88,9 @@ def check(
         for name, found in layout.parts.items()
     }
     good = {name: [s for s in seen if not s.problem] for name, seen in parts.items()}
+    takes = trained_by(methods or {}, layout, good)
+    usual = next(iter(takes.values())).Config() if takes else Settings()
+    wanted = size or usual.width_height
     bad = [s for seen in parts.values() for s in seen if s.problem]
     training = training_parts(layout, good)
 
@@ -98,11 +103,11 @@ def check(
     for name, seen in good.items():
         notes += converted(name, seen, 1 if all(s.grey for s in seen) else 3)
     if not source.startswith("sample:"):
-        notes += small([s for seen in good.values() for s in seen], size)
+        notes += small(layout, [s for seen in good.values() for s in seen], wanted)
     notes += shapes(layout, good, training)
     notes += tiny(layout, training)
     notes += no_pictures(files_in(source))
-    suggestions = suggested(methods or {}, source, layout, parts, training, min(size))
+    suggestions = suggested(takes, methods or {}, source, layout, parts, training, min(wanted))
     return Findings(source, layout, parts, problems, notes, suggestions)
 
 
@@ -113,13 +118,14 @@ def training_parts(layout: Layout, good: dict[str, list[Seen]]) -> dict[str, lis
     return {name: seen for name, seen in good.items() if not name.startswith(HELD_OUT)}
 
 
-def small(pictures: Sequence[Seen], size: tuple[int, int]) -> Iterator[str]:
+def small(layout: Layout, pictures: Sequence[Seen], size: tuple[int, int]) -> Iterator[str]:
     few = sum(s.size[0] < size[0] or s.size[1] < size[1] for s in pictures)
     if few:
+        or_else = " or --preprocess is none or scale_width" * (layout.kind == "unpaired")
         how_many = f"all {few}" if few == len(pictures) else f"{few} of {len(pictures)}"
         yield (
             f"{how_many} pictures are smaller than {times(size)} and would be enlarged, "
-            "unless --size is lower or --preprocess is none or scale_width"
+            f"unless --size is lower{or_else}"
         )
 
 
@@ -232,10 +238,13 @@ def shapes(
     elif (pictures := [s for seen in training.values() for s in seen]) and not shared_shape(
         [s.size for s in pictures]
     ):
+        what_happens = "takes the middle of each"
+        if layout.kind == "unpaired":
+            what_happens = "squeezes each to --size, scale_width_and_crop keeps its shape"
         ratios = sorted(s.size[0] / s.size[1] for s in pictures)
         yield (
             f"width / height goes from {ratios[0]:.2f} to {ratios[-1]:.2f}; the default "
-            "--preprocess squeezes each picture to --size, scale_width_and_crop keeps its shape"
+            f"--preprocess {what_happens}"
         )
 
 
@@ -264,7 +273,22 @@ def no_pictures(names: Iterable[str]) -> Iterator[str]:
         )
 
 
+def trained_by(
+    methods: Mapping[str, Trains], layout: Layout, good: dict[str, list[Seen]]
+) -> dict[str, Trains]:
+    """The methods for these pictures. Of train/, val/ and test/, pictures that are no pairs side
+    by side are of one domain."""
+    pictures = [s for seen in good.values() for s in seen]
+    pairs = layout.kind == "paired" and all(side_by_side(s.size) for s in pictures)
+    return {
+        name: kind
+        for name, kind in methods.items()
+        if layout.kind in KINDS[kind.data].layouts and not (pairs and kind.data == "pictures")
+    }
+
+
 def suggested(
+    takes: Mapping[str, Trains],
     methods: Mapping[str, Trains],
     source: str,
     layout: Layout,
@@ -273,7 +297,6 @@ def suggested(
     most: int,
 ) -> list[str]:
     """A command for every method that trains on this layout, with its reasons."""
-    takes = {name: kind for name, kind in methods.items() if layout.kind in kind.layouts}
     if methods and not takes:
         wanted = "; ".join(f"{name} wants {wants(kind)}" for name, kind in methods.items())
         return [f"no method here trains on {layout.kind} pictures yet: {wanted}"]
@@ -287,25 +310,28 @@ def suggested(
         ]:
             lines.append(f"{name} wants pictures in {' and '.join(f'{p}/' for p in empty)} first")
             continue
-        lines += command(name, kind.Config, source, parts, training, most)
+        lines += command(name, kind, source, parts, training, most)
+    if layout.kind == "labelled" and takes:
+        lines.append(f"  --conditional learns the {len(training)} classes too")
     return lines
 
 
 def wants(kind: Trains) -> str:
-    """The layouts that a method trains on, and the folders where these have names."""
-    folders = ", ".join(f"train{domain}/" for domain in kind.domains)
-    return f"{' or '.join(kind.layouts)} ones ({folders})"
+    """What a method trains on, and the folders where these have names."""
+    if kind.data == "pictures":
+        return "pictures of one domain, in class folders or not"
+    return f"unpaired ones ({', '.join(f'train{domain}/' for domain in kind.domains)})"
 
 
 def command(
     method: str,
-    config: type[Settings],
+    kind: Trains,
     source: str,
     parts: dict[str, list[Seen]],
     training: dict[str, list[Seen]],
     most: int,
 ) -> list[str]:
-    pictures = [s.size for seen in training.values() for s in seen]
+    config, pictures = kind.Config, [s.size for seen in training.values() for s in seen]
     options = {"data": shlex.quote(source), "size": suggested_size(pictures, config().stride, most)}
     reasons = []
     grey = {name: all(s.grey for s in seen) for name, seen in training.items()}
@@ -316,7 +342,8 @@ def command(
             f"--lambda-identity 0: only {part} is grey; --channels-A 3 --channels-B 3 would "
             "keep the identity loss"
         )
-    if bad := max(sum(bool(s.problem) for s in parts[name]) for name in training):
+    bad = [sum(bool(s.problem) for s in parts[name]) for name in training]
+    if bad := max(bad) if kind.data == "unpaired" else sum(bad):
         options["max_bad"] = str(bad)
         reasons.append(f"--max-bad {bad}: skips what cannot be read; better mend or remove it")
     text = " ".join(f"--{option_name(name)} {value}" for name, value in options.items())

@@ -75,21 +75,52 @@ def common_folders(names: list[str]) -> str:
     return "/".join(shared)
 
 
-def require(layout: Layout, kinds: Sequence[str], domains: Sequence[str], source: str) -> None:
-    """Refuse a layout that a method cannot train on.
+def require_domains(layout: Layout, domains: Sequence[str], source: str) -> None:
+    """Refuse what does not have a folder of pictures for each domain.
 
     Raises:
         InputError: says what was found and what is wanted.
     """
-    found = ", ".join(f"{n or '(top)'}: {c}" for n, c in list(layout.counts.items())[:6])
-    if layout.kind not in kinds:
+    if layout.kind != "unpaired":
         folders = " and ".join(f"train{domain}/" for domain in domains)
         raise InputError(
-            f"--data {source}: looks {layout.kind} ({found} pictures), but this method wants "
-            f"the folders {folders}; `ganvas data check {source}` says more"
+            f"--data {source}: looks {layout.kind} ({found_in(layout)} pictures), but this method "
+            f"wants the folders {folders}; `ganvas data check {source}` says more"
         )
     for domain in domains:
         if not layout.part(f"train{domain}"):
             raise InputError(
-                f"--data {source}: there are no pictures in train{domain}/ (found {found})"
+                f"--data {source}: there are no pictures in train{domain}/ (found "
+                f"{found_in(layout)})"
             )
+
+
+def one_domain(layout: Layout, source: str) -> dict[str, list[Entry]]:
+    """Pictures of one domain by class; a single class where no folders tell them apart. Of
+    train/, val/ and test/ only train/ is taken.
+
+    Raises:
+        InputError: there are two domains.
+    """
+    if layout.kind == "unpaired":
+        first = next(part for part in layout.parts if part.startswith("train"))
+        mend = f"name it, as in --data {PurePosixPath(source, layout.prefix, first)}"
+        if source.startswith("sample:") or source.lower().endswith(".zip"):
+            mend = "write it to a folder, and name one of the folders in that"
+        raise InputError(
+            f"--data {source}: holds two domains ({found_in(layout)} pictures), but this method "
+            f"learns one; {mend}"
+        )
+    if layout.kind != "paired":
+        return layout.parts
+    entries = layout.part("train")
+    above = len(PurePosixPath(layout.prefix).parts) + 1
+    by_class: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        inner = PurePosixPath(entry.name).parts[above:]
+        by_class[inner[0] if len(inner) > 1 else ""].append(entry)
+    return {"": entries} if "" in by_class else dict(sorted(by_class.items()))
+
+
+def found_in(layout: Layout) -> str:
+    return ", ".join(f"{n or '(top)'}: {c}" for n, c in list(layout.counts.items())[:6])

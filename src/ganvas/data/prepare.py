@@ -37,6 +37,8 @@ class Preparation:
         width, height = float(size[0]), float(size[1])
         if self.preprocess == "resize_and_crop":
             width, height = self.load_size
+        elif self.preprocess == "center_crop":
+            return self.size
         elif self.preprocess in ("scale_width", "scale_width_and_crop"):
             width, height = self.load_size[0], height * self.load_size[0] / width
         if self.crops:
@@ -55,7 +57,21 @@ class Preparation:
     def training(self, image: Image.Image, channels: int) -> Tensor:
         """uint8 (channels, h, w), from which crops of the size are cut."""
         flat, _ = split_alpha(image)
+        if self.preprocess == "center_crop":
+            middle = self.middle_box(image.size)
+            cut = flat.resize(self.size, Image.Resampling.BICUBIC, box=middle)
+            return to_uint8(cut, channels)
         return to_uint8(resize(flat, self.resized(image.size)), channels)
+
+    def middle_box(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
+        """The part of a picture that is left when it is scaled, in its own shape, until it covers
+        the load size, and cut to the size: left, upper, right, lower."""
+        factor = max(wanted / length for wanted, length in zip(self.load_size, size, strict=True))
+        width, height = (
+            min(wanted / factor, length) for wanted, length in zip(self.size, size, strict=True)
+        )
+        left, top = (size[0] - width) / 2, (size[1] - height) / 2
+        return left, top, left + width, top + height
 
     def fixed(self, image: Image.Image, channels: int) -> Tensor:
         """uint8 (channels, height, width) without chance, for previews: the middle at its size."""
@@ -64,6 +80,9 @@ class Preparation:
             return pixels
         if self.preprocess == "resize_and_crop":
             return to_uint8(resize(split_alpha(image)[0], self.size), channels)
+        return self.middle(pixels)
+
+    def middle(self, pixels: Tensor) -> Tensor:
         (width, height), (_, h, w) = self.size, pixels.shape
         top, left = (h - height) // 2, (w - width) // 2
         return pixels[:, top : top + height, left : left + width]

@@ -46,6 +46,14 @@ def unpaired_draws(
     return draws[0], draws[1]
 
 
+def plain_draw(seed: int, k: int, size: int, *, serial: bool, flip: bool) -> Draw:
+    """Sample k of one domain: by the epoch's shuffled order, or by that of the names."""
+    epoch, place = divmod(k, size)
+    chance = random.Random(f"{seed}/sample/{k}")
+    index = place if serial else permutation(seed, epoch, size)[place]
+    return Draw(index, chance.random(), chance.random(), flip and chance.random() < 0.5)
+
+
 class EndlessBatches:
     """Batches of sample numbers from a given sample on, without end: a batch sampler."""
 

@@ -70,7 +70,7 @@ def open_source(source: str, size: tuple[int, int] | None = None) -> list[Entry]
         InputError: there is no such folder, zip or sample, or no picture in it.
     """
     if not source:
-        raise InputError("--data: is missing; give a folder, a zip, or sample:streets")
+        raise InputError(f"--data: is missing; give a folder, a zip, or {samples()}")
     if source.startswith("sample:"):
         name = source.removeprefix("sample:")
         if name not in SAMPLES:
@@ -88,6 +88,10 @@ def open_source(source: str, size: tuple[int, int] | None = None) -> list[Entry]
             f"{' '.join(sorted(SUFFIXES))}"
         )
     return entries
+
+
+def samples() -> str:
+    return " or ".join(f"sample:{name}" for name in SAMPLES)
 
 
 def files_in(source: str) -> list[str]:
@@ -108,7 +112,7 @@ def files_in(source: str) -> list[str]:
     except BadZipFile:
         raise InputError(
             f"--data {source}: is neither a folder nor a whole zip; give one of these, or "
-            "sample:streets"
+            f"{samples()}"
         ) from None
     except OSError as error:
         raise InputError(f"--data {source}: cannot be read ({error.strerror})") from None

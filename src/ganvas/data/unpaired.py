@@ -1,74 +1,26 @@
-"""Unpaired training data: batches of two domains that are a pure function of seed and counter."""
+"""Two domains whose pictures have nothing to do with each other: trainA/, trainB/."""
 
-import os
-import signal
-from collections.abc import Callable, Iterator
-
-import torch
-from PIL import Image
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
-
-from ganvas.config import Settings
-from ganvas.data.decode import BadPicture, decode
-from ganvas.data.layouts import Layout
-from ganvas.data.prepare import Preparation
-from ganvas.data.sampler import Draw, EndlessBatches, unpaired_draws
+from ganvas.data.layouts import require_domains
+from ganvas.data.sampler import unpaired_draws
 from ganvas.data.sources import Entry
-from ganvas.data.survey import Part, read_part
-from ganvas.errors import InputError
+from ganvas.data.training_set import Sample, TrainingSet
 
 
-class Unpaired(Dataset[dict[str, Tensor]]):
-    """Sample k is `{"A": uint8 (C, h, w), "B": ...}`, cropped and flipped."""
+class Unpaired(TrainingSet):
+    """Sample k is `{"A": ..., "B": ...}`: A by the epoch's order, B at random."""
 
     domains = ("A", "B")
+    layouts = ("unpaired",)
 
-    def __init__(
-        self,
-        config: Settings,
-        layout: Layout,
-        stride: int,
-        on_picture: Callable[[], object] | None = None,
-    ) -> None:
-        self.config = config
-        self.preparation = Preparation.of(config, stride)
-        self.layout = layout
-        self.parts: dict[str, Part] = {
-            domain: read_part(
-                f"train{domain}",
-                layout.part(f"train{domain}")[: config.max_pictures],
-                self.preparation,
-                channels=getattr(config, f"channels_{domain}", None),
-                max_bad=config.max_bad,
-                cache=config.cache,
-                on_picture=on_picture,
-            )
-            for domain in self.domains
-        }
+    def pictures_of(self, domain: str) -> list[Entry]:
+        require_domains(self.layout, self.domains, self.config.data)
+        return self.layout.part(self.name_of(domain))
 
-        if config.batch_size > 1 and not self.preparation.crops:
-            self.check_alike()
-        self.fixed = {domain: self.fixed_of(domain) for domain in self.domains}
+    def name_of(self, domain: str) -> str:
+        return f"train{domain}"
 
-    def whole_sizes(self) -> Iterator[tuple[str, tuple[int, int]]]:
-        """Names and sizes of all pictures that the network sees whole: none where it sees crops."""
-        if not self.preparation.crops:
-            for part in self.parts.values():
-                for seen in part.seen:
-                    yield seen.entry.name, self.preparation.resized(seen.size)
-
-    def check_alike(self) -> None:
-        """Refuse batches of pictures that differ in size."""
-        for domain, part in self.parts.items():
-            sizes = sorted({self.preparation.resized(seen.size) for seen in part.seen})
-            if len(sizes) > 1:
-                (w, h), (w2, h2) = sizes[0], sizes[-1]
-                raise InputError(
-                    f"--batch-size {self.config.batch_size}: pictures of train{domain} come out of "
-                    f"--preprocess {self.config.preprocess} between {w}x{h} and {w2}x{h2} and do "
-                    "not go into one batch; take --batch-size 1, or a --preprocess that crops"
-                )
+    def shown_of(self, domain: str) -> list[Entry]:
+        return self.layout.part(f"test{domain}") or super().shown_of(domain)
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -79,111 +31,9 @@ class Unpaired(Dataset[dict[str, Tensor]]):
     def epoch_size(self) -> int:
         return max(self.sizes)
 
-    @property
-    def channels(self) -> dict[str, int]:
-        return {domain: part.channels for domain, part in self.parts.items()}
-
-    @property
-    def fingerprints(self) -> dict[str, str]:
-        return {f"train{domain}": part.fingerprint for domain, part in self.parts.items()}
-
-    @property
-    def notes(self) -> list[str]:
-        return [note for part in self.parts.values() for note in part.notes]
-
-    @property
-    def in_memory(self) -> bool:
-        return all(part.in_memory for part in self.parts.values())
-
-    def __getitem__(self, k: int) -> dict[str, Tensor]:
+    def __getitem__(self, k: int) -> Sample:
         c = self.config
         draws = unpaired_draws(c.seed, k, self.sizes, serial=c.serial_batches, flip=c.flip)
         return {
             domain: self.cut(domain, draw) for domain, draw in zip(self.domains, draws, strict=True)
         }
-
-    def cut(self, domain: str, draw: Draw) -> Tensor:
-        """The drawn picture, cropped and flipped."""
-        part = self.parts[domain]
-        seen = part.seen[draw.index]
-        if seen.pixels is None:
-            pixels = self.preparation.training(read_again(seen.entry), part.channels)
-        else:
-            pixels = seen.pixels
-        if self.preparation.crops:
-            (width, height), (_, h, w) = self.preparation.size, pixels.shape
-            top, left = int(draw.top * (h - height + 1)), int(draw.left * (w - width + 1))
-            pixels = pixels[:, top : top + height, left : left + width]
-        pixels = pixels.expand(part.channels, -1, -1)
-        return pixels.flip(2) if draw.flip else pixels
-
-    def batches(self, start: int) -> Iterator[dict[str, Tensor]]:
-        """Batches of uint8 (N, C, h, w) from sample `start` on, without end."""
-        workers = self.config.workers
-        if workers is None:
-            workers = 0 if self.in_memory else min(4, os.cpu_count() or 1)
-        loader: DataLoader[dict[str, Tensor]] = DataLoader(
-            self,
-            batch_sampler=EndlessBatches(self.config.batch_size, start),  # pyright: ignore
-            num_workers=workers,
-            collate_fn=stack,
-            # Its own generator: the global one belongs to the method.
-            generator=torch.Generator(),
-            worker_init_fn=leave_signals_to_the_trainer,
-            multiprocessing_context="fork" if workers and hasattr(os, "fork") else None,
-        )
-        try:
-            yield from loader
-        except InputError as error:
-            # A worker's error comes with its traceback in the text; the sentence stands last.
-            sentence = str(error).strip().splitlines()[-1]
-            raise InputError(sentence.removeprefix("ganvas.errors.InputError: ")) from None
-
-    def fixed_of(self, domain: str) -> Tensor:
-        """The same few pictures every time, for previews: of the test part where there is one."""
-        test, part = self.layout.part(f"test{domain}"), self.parts[domain]
-        entries = test or [seen.entry for seen in part.seen]
-        count = min(self.config.previews, len(entries))
-        spread = [i * len(entries) // count for i in range(count)]
-        pictures: list[Tensor] = []
-        bad = 0
-        # Where one cannot be read, and may be skipped, others take its place.
-        for index in [*spread, *(i for i in range(len(entries)) if i not in spread)]:
-            if len(pictures) == count:
-                break
-            try:
-                image = decode(entries[index].read(), entries[index].name)
-            except BadPicture:
-                if (bad := bad + 1) > self.config.max_bad:
-                    raise
-                continue
-            pictures.append(self.preparation.fixed(image, part.channels))
-        if not pictures:
-            raise InputError(f"test{domain}: none of its pictures can be used")
-        # Without a crop pictures may differ in size; the common corner shows enough.
-        height = min(p.shape[1] for p in pictures)
-        width = min(p.shape[2] for p in pictures)
-        return torch.stack([p[:, :height, :width] for p in pictures])
-
-
-def read_again(entry: Entry) -> Image.Image:
-    """A picture that could be read before the training began.
-
-    Raises:
-        InputError: it has gone or changed since.
-    """
-    try:
-        return decode(entry.read(), entry.name)
-    except (OSError, RuntimeError, KeyError, InputError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{entry.name}: can no longer be read ({reason}); put it back") from None
-
-
-def leave_signals_to_the_trainer(worker: int) -> None:
-    """Ctrl-C reaches all processes; the trainer still needs its workers to end the step."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-def stack(samples: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    return {domain: torch.stack([s[domain] for s in samples]) for domain in samples[0]}

@@ -1,41 +1,82 @@
 """Built-in sets, drawn on the spot: nothing is downloaded, and equal seeds draw equal pictures."""
 
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from PIL import Image
 
-from ganvas.data.samples import streets
+from ganvas.data.samples import shapes, streets
 from ganvas.errors import InputError
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A built-in set: the sizes of its parts and what it shows."""
+    """A built-in set: its parts, how their pictures are drawn, and what it shows."""
 
-    train: int
-    test: int
+    parts: dict[str, int]
+    """How many pictures each folder holds: a domain's part, or a class."""
+    draw: Callable[[str, int, int, int, int], np.ndarray]
+    """(part, index, seed, width, height) -> (height, width, 3) uint8."""
     size: tuple[int, int]
     smallest: int
     """The least width and height that it can be drawn at."""
     about: str
+    suggests: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """For a method's name, the settings that suit this set on a laptop."""
 
 
-SAMPLES = {
-    "streets": Sample(400, 50, (128, 128), 32, "label maps (A) and pictures (B) of street scenes"),
+SAMPLES: dict[str, Sample] = {
+    "streets": Sample(
+        parts=streets.PARTS,
+        draw=streets.draw_part,
+        size=(128, 128),
+        smallest=32,
+        about="label maps (A) and pictures (B) of street scenes",
+        suggests={
+            "cyclegan": {
+                "size": "64",
+                "n_blocks": 3,
+                "ngf": 16,
+                "ndf": 24,
+                "lambda_identity": 0.0,
+                "lr": 0.0005,
+                "batch_size": 1,
+                "ema": "0.5kimg",
+                "duration": "5min",
+            }
+        },
+    ),
+    "shapes": Sample(
+        parts=shapes.PARTS,
+        draw=shapes.draw,
+        size=(64, 64),
+        smallest=shapes.SMALLEST,
+        about="coloured shapes with textures in five classes",
+        suggests={
+            "dcgan": {
+                "size": "32",
+                "ngf": 32,
+                "ndf": 32,
+                "conditional": True,
+                "lr": 0.0005,
+                "batch_size": 64,
+                "duration": "2min",
+                "ema": "2kimg",
+            }
+        },
+    ),
 }
-# Scenes of different parts never meet: each part draws from seeds of its own.
-FIRST_SEEDS = {"trainA": 0, "trainB": 1_000_000, "testA": 2_000_000, "testB": 2_000_000}
-SEEDS_A_SET = 10_000_000
 
 
 @dataclass(frozen=True)
 class SampleEntry:
     """One picture of a sample, drawn when it is read."""
 
+    sample: str
     part: str
     index: int
     width: int
@@ -47,41 +88,41 @@ class SampleEntry:
         return f"{self.part}/{self.index:04d}.png"
 
     def read(self) -> bytes:
-        seed = self.seed * SEEDS_A_SET + FIRST_SEEDS[self.part] + self.index
-        labels, photo = drawn(seed, self.width, self.height)
+        draw = SAMPLES[self.sample].draw
         file = io.BytesIO()
-        Image.fromarray(labels if self.part.endswith("A") else photo).save(file, "PNG")
+        picture = draw(self.part, self.index, self.seed, self.width, self.height)
+        Image.fromarray(picture).save(file, "PNG")
         return file.getvalue()
 
 
-@lru_cache(maxsize=1)
-def drawn(seed: int, width: int, height: int):
-    """A scene's labels and photo; testA and testB ask for the same scene."""
-    return streets.draw(seed, width, height)
+def suggested(source: str, method: str) -> dict[str, Any]:
+    """The settings that suit a built-in set for that method; none for other sources."""
+    sample = SAMPLES.get(source.removeprefix("sample:")) if source.startswith("sample:") else None
+    return dict(sample.suggests.get(method, {})) if sample else {}
 
 
 def sample_entries(
     name: str, size: tuple[int, int], count: int | None = None, seed: int = 0
 ) -> Iterator[SampleEntry]:
-    """The pictures of a sample: unpaired training sets, and test sets paired by name.
+    """The pictures of a sample, sorted by name: `count` in each training part or class, and
+    an eighth of it in each test part.
 
     A size below the sample's smallest is drawn larger: training brings it to size.
     """
     sample = SAMPLES[name]
     width, height = (max(length, sample.smallest) for length in size)
-    for part in ("testA", "testB", "trainA", "trainB"):
-        full = sample.train if part.startswith("train") else sample.test
+    for part, full in sorted(sample.parts.items()):
         wanted = full if count is None else count
         if part.startswith("test") and count is not None:
             wanted = max(1, count // 8)
         for index in range(wanted):
-            yield SampleEntry(part, index, width, height, seed)
+            yield SampleEntry(name, part, index, width, height, seed)
 
 
 def write_sample(
     name: str, folder: Path, size: tuple[int, int], count: int | None = None, seed: int = 0
 ) -> int:
-    """Write a sample as PNG files into `folder/trainA` and so on: how many were written.
+    """Write a sample as PNG files into a folder for each of its parts: how many were written.
 
     Raises:
         InputError: a number is below what can be drawn, or the folder cannot be written to.

@@ -1,0 +1,24 @@
+"""From a source to the training set that a method wants."""
+
+from typing import Literal
+
+from ganvas.config import Settings
+from ganvas.data.layouts import recognise
+from ganvas.data.one_domain import OneDomain
+from ganvas.data.sources import open_source
+from ganvas.data.training_set import Reading, TrainingSet
+from ganvas.data.unpaired import Unpaired
+
+KINDS: dict[str, type[TrainingSet]] = {"unpaired": Unpaired, "pictures": OneDomain}
+
+
+def open_training_set(
+    kind: Literal["unpaired", "pictures"], config: Settings, reading: Reading | None = None
+) -> TrainingSet:
+    """Read and check all pictures of the settings' source.
+
+    Raises:
+        InputError: there are none, they lie otherwise than is wanted, or cannot be used.
+    """
+    layout = recognise(open_source(config.data, config.load_width_height))
+    return KINDS[kind](config, layout, reading)

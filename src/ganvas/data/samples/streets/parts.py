@@ -1,0 +1,23 @@
+"""The set's parts: which scene each of their pictures shows, and which side of it."""
+
+from functools import lru_cache
+
+from ganvas.data.samples.streets.colours import Array
+from ganvas.data.samples.streets.drawing import draw
+
+PARTS = {"trainA": 400, "trainB": 400, "testA": 50, "testB": 50}
+# Scenes of different parts never meet: each part draws from seeds of its own.
+FIRST_SEEDS = {"trainA": 0, "trainB": 1_000_000, "testA": 2_000_000, "testB": 2_000_000}
+SEEDS_A_SET = 10_000_000
+
+
+def draw_part(part: str, index: int, seed: int, width: int, height: int) -> Array:
+    """The labels (A) or the photo (B) of a part's scene: (height, width, 3) uint8."""
+    labels, photo = drawn(seed * SEEDS_A_SET + FIRST_SEEDS[part] + index, width, height)
+    return labels if part.endswith("A") else photo
+
+
+@lru_cache(maxsize=1)
+def drawn(seed: int, width: int, height: int) -> tuple[Array, Array]:
+    """A scene's labels and photo; testA and testB ask for the same scene."""
+    return draw(seed, width, height)
