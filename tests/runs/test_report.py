@@ -8,7 +8,8 @@ import pytest
 import yaml
 from PIL import Image, PngImagePlugin
 
-from ganvas.runs.report import FRAMES, POINTS, write_report
+from ganvas.runs.report import POINTS, write_report
+from ganvas.runs.report_pictures import FRAMES
 
 COLUMNS = "real_A fake_B rec_A idt_B real_B fake_A rec_B idt_A"
 
@@ -91,6 +92,14 @@ class Page(HTMLParser):
     def curve(self, name: str) -> list[float | None]:
         return next(c["y"] for p in self.data["panels"] for c in p["curves"] if c["name"] == name)
 
+    def charts(self) -> dict[str, list[str]]:
+        """Of each chart, by its title, the names of its curves."""
+        return {p["title"]: [c["name"] for c in p["curves"]] for p in self.data["panels"]}
+
+    def gaps(self, name: str) -> list[int]:
+        curves = [c for p in self.data["panels"] for c in p["curves"]]
+        return next(c["gaps"] for c in curves if c["name"] == name)
+
 
 def report(run: Path) -> Page:
     return Page(write_report(run))
@@ -113,7 +122,7 @@ def test_the_page_needs_no_network_and_no_other_file(run: Path) -> None:
 def test_the_page_tells_what_was_trained_on_what_and_how_far(run: Path) -> None:
     text = report(run).text
     assert "cyclegan on horses at 32 × 32" in text
-    assert "1,067 pictures of A and 1,334 pictures of B for 3 epochs (3,000 images)" in text
+    assert "1,067 pictures of A and 1,334 pictures of B for 3 epochs (3,000 pictures shown)" in text
     assert "in 2 min 30 s" in text
 
 
@@ -167,8 +176,10 @@ def test_the_film_holds_the_first_and_the_last_preview_and_has_a_most(run: Path)
 def test_large_previews_are_scaled_down_until_the_page_stays_small(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ganvas.runs.report.FILM", (100_000, ((256, 90), (128, 80), (64, 70))))
-    monkeypatch.setattr("ganvas.runs.report.CELLS", (100_000, ((128, 90), (32, 80))))
+    monkeypatch.setattr(
+        "ganvas.runs.report_pictures.FILM", (100_000, ((256, 90), (128, 80), (64, 70)))
+    )
+    monkeypatch.setattr("ganvas.runs.report_pictures.CELLS", (100_000, ((128, 90), (32, 80))))
     for images in range(0, 10_000, 1000):
         write_preview(run, images, cell=128)
     page = report(run)
@@ -193,15 +204,57 @@ def test_losses_that_are_not_finite_are_gaps_and_are_named(run: Path) -> None:
         log.write(line(3100, losses=bad, skipped=2))
     page = report(run)
     assert [page.curve(name)[-1] for name in bad] == [None, None, None, 1.0]
+    assert [page.gaps(name) for name in bad] == [[30], [30], [30], []]
     assert "G_A was not finite in 1 of 31 log lines" in page.text
-    assert "2 steps were skipped" in page.text
+    assert "2 steps skipped" in page.text
+
+
+def test_a_loss_of_a_player_that_did_not_move_is_no_gap(run: Path) -> None:
+    losses = [{"D_A": 1.0} | ({"G_A": 2.0} if i % 5 == 0 else {}) for i in range(1, 11)]
+    lines = [line(100 * i, losses=each) for i, each in enumerate(losses, 1)]
+    (run / "log.jsonl").write_text("".join(lines))
+    page = report(run)
+    assert [i for i, y in enumerate(page.curve("G_A")) if y is not None] == [4, 9]
+    assert page.gaps("G_A") == []
+    assert "not finite" not in page.text
+
+
+def test_the_last_step_that_each_player_skipped_is_named(run: Path) -> None:
+    with (run / "log.jsonl").open("a") as log:
+        log.write(line(3100, skipped=3, skipped_at={"G": 900, "D": 1234}))
+    assert "3 steps skipped (last: D in step 1,234, G in step 900), because" in report(run).text
+
+
+def test_every_loss_and_figure_has_its_chart(run: Path) -> None:
+    losses = {"D_A": 1.0, "G_A": 1.0, "cycle_A": 1.0, "idt_A": 1.0, "D_B": 1.0, "G_B": 1.0}
+    losses |= {"D_A_gp": 1.0, "D_B_r1": 1.0, "G_L1": 1.0}
+    vitals = {"G gradient": 3.0, "D_A real": 1.0, "D_A fake": -1.0, "D_A order": 0.9}
+    vitals |= {"D_B real": 1.0, "D_B fake": -1.0, "D_B order": 0.7, "D gradient": 5.0, "odd": 1.0}
+    (run / "log.jsonl").write_text(line(100, losses=losses, vitals=vitals))
+    assert report(run).charts() == {
+        "Adversarial losses": ["D_A", "D_B", "G_A", "G_B"],
+        "Other losses": ["G_L1", "cycle_A", "idt_A"],
+        "Penalties": ["D_A_gp", "D_B_r1"],
+        "How often discriminators are right": ["D_A", "D_B"],
+        "Mean scores": ["D_A real", "D_A fake", "D_B real", "D_B fake"],
+        "Gradient norms": ["D", "G"],
+        "Other figures": ["odd"],
+        "Learning rate": ["learning rate"],
+        "Pictures per second": ["pictures per second"],
+    }
+
+
+def test_cycle_and_identity_losses_are_called_so(run: Path) -> None:
+    page = report(run)
+    assert page.charts()["Cycle and identity losses"] == ["cycle_A", "idt_A"]
+    assert "How often discriminators are right" not in page.text
 
 
 def test_skipped_steps_are_the_count_that_the_log_ends_with(run: Path) -> None:
     counts = [0, 1, 1, 4]
     lines = [line(100 * i, skipped=count) for i, count in enumerate(counts, 1)]
     (run / "log.jsonl").write_text("".join(lines))
-    assert "4 steps were skipped" in report(run).text
+    assert "4 steps skipped" in report(run).text
 
 
 def test_remarks_are_said_once_and_the_present_ones_before_the_past(run: Path) -> None:

@@ -20,6 +20,7 @@ class Describable(Protocol):
     name: ClassVar[str]
     config: Settings
     channels: dict[str, int]
+    classes: tuple[str, ...]
     averages: nn.ModuleDict
 
     def networks(self) -> dict[str, nn.Module]: ...
@@ -56,6 +57,7 @@ def describe_run(
             "data_fingerprint": data.fingerprints,
             "pictures": data.layout.counts,
             "channels": network.channels,
+            "classes": list(network.classes),
         },
         "networks": {
             name: {"parameters": parameters(module), "layers": str(module)}
@@ -73,6 +75,7 @@ def describe_model(method: Describable, clock: Clock) -> dict[str, Any]:
         "method": method.name,
         "settings": asdict(method.config),
         "channels": method.channels,
+        "classes": list(method.classes),
         "pictures": {"bits": 8, "range": [-1.0, 1.0], "alpha": "laid over white"},
         "clock": asdict(clock),
         "networks": {name: parameters(module) for name, module in method.networks().items()},

@@ -1,4 +1,4 @@
-"""The log of a run: JSON lines, the line format of pytorch-CycleGAN-and-pix2pix, TensorBoard."""
+"""The log of a run: JSON lines, lines of text as a method's users know them, TensorBoard."""
 
 import json
 import math
@@ -15,29 +15,32 @@ from PIL import Image
 from torch import Tensor
 
 from ganvas.clock import Clock
+from ganvas.runs.lines import LINES, Place
 
 
 @dataclass
 class Meter:
-    """Means of losses between two log lines, summed on the device so that no step waits."""
+    """Means of scalars between two log lines, summed on the device so that no step waits.
+
+    A step need not have all of them: each mean is over the steps that had it."""
 
     sums: dict[str, Tensor] = field(default_factory=dict)
-    count: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
 
     @torch.no_grad()
-    def add(self, losses: dict[str, Tensor]) -> None:
-        for name, loss in losses.items():
-            self.sums[name] = self.sums[name] + loss if name in self.sums else loss.clone()
-        self.count += 1
+    def add(self, scalars: dict[str, Tensor]) -> None:
+        for name, scalar in scalars.items():
+            self.sums[name] = self.sums[name] + scalar if name in self.sums else scalar.clone()
+            self.counts[name] = self.counts.get(name, 0) + 1
 
     def means(self) -> dict[str, float]:
         if not self.sums:
             return {}
-        values = (torch.stack(list(self.sums.values())) / self.count).tolist()
-        return dict(zip(self.sums, values, strict=True))
+        sums = torch.stack(list(self.sums.values())).tolist()
+        return {name: s / self.counts[name] for name, s in zip(self.sums, sums, strict=True)}
 
     def clear(self) -> None:
-        self.sums, self.count = {}, 0
+        self.sums, self.counts = {}, {}
 
 
 @dataclass
@@ -78,9 +81,10 @@ class Stopwatch:
 class Log:
     """log.jsonl, loss_log.txt and TensorBoard events, appended to together."""
 
-    def __init__(self, folder: Path, tensorboard: bool) -> None:
+    def __init__(self, folder: Path, tensorboard: bool, dialect: str = "cyclegan") -> None:
         self.files = {name: folder / name for name in ("log.jsonl", "loss_log.txt")}
         self.folder, self.wants_tensorboard = folder, tensorboard
+        self.line = LINES[dialect]
         self.tensorboard = None
 
     def begin(self, clock: Clock) -> None:
@@ -94,12 +98,13 @@ class Log:
             self.files["loss_log.txt"].write_text(header)
             self.files["log.jsonl"].touch()
 
-    def write(self, entry: dict[str, Any], epoch_images: int) -> None:
-        """Append one entry; `epoch_images` is how many images of the epoch are done."""
+    def write(self, entry: dict[str, Any], place: Place) -> None:
+        """Append one entry."""
         clean = {k: finite(v) if isinstance(v, float) else v for k, v in entry.items()}
-        clean["losses"] = {name: finite(value) for name, value in entry["losses"].items()}
+        for group in ("losses", "vitals"):
+            clean[group] = {name: finite(value) for name, value in entry[group].items()}
         append(self.files["log.jsonl"], json.dumps(clean) + "\n")
-        append(self.files["loss_log.txt"], loss_line(entry, epoch_images) + "\n")
+        append(self.files["loss_log.txt"], self.line(entry, place) + "\n")
         if self.tensorboard is not None:
             for name, value in entry["losses"].items():
                 self.tensorboard.add_scalar(f"loss/{name}", value, entry["images"])
@@ -138,17 +143,6 @@ def append(path: Path, text: str) -> None:
 def finite(value: float) -> float | None:
     """JSON knows no NaN."""
     return value if math.isfinite(value) else None
-
-
-def loss_line(entry: dict[str, Any], epoch_images: int) -> str:
-    """`(epoch: 1, iters: 100, time: 0.896, data: 1.052) D_A: 0.384 G_A: 0.232 `: what
-    pytorch-CycleGAN-and-pix2pix wrote until 2025, and what scripts parse."""
-    epoch = math.floor(entry["epoch"] - 1e-9) + 1
-    step = entry["time"]["step_seconds"]
-    share = entry["time"]["data_share"]
-    data = step * share / (1 - share) if share < 1 else 0.0
-    head = f"(epoch: {epoch}, iters: {epoch_images}, time: {step:.3f}, data: {data:.3f}) "
-    return head + "".join(f"{name}: {value:.3f} " for name, value in entry["losses"].items())
 
 
 def tensorboard_writer(folder: Path, images: int):

@@ -1,7 +1,5 @@
 """The report of a run: one page that needs no network, no other file and no ganvas."""
 
-import base64
-import io
 import json
 import math
 import re
@@ -15,20 +13,14 @@ from typing import Any, NamedTuple
 
 import jinja2
 import yaml
-from PIL import Image
+
+from ganvas.runs.report_pictures import show_pictures
 
 Row = dict[str, Any]
-Rungs = Sequence[tuple[int, int]]
-Pictures = Sequence[Path] | Sequence[Image.Image]
 
 POINTS = 1500  # per curve; more than a screen is wide
-FRAMES = 60
-PREVIEW_ROWS = 8
-# In bytes of the page, so that with the rest it stays below 15 MB; then the largest width and
-# JPEG quality to try, in this order, until the pictures fit.
-FILM = 9_500_000, ((1600, 88), (1280, 88), (960, 85), (640, 82), (320, 70))
-CELLS = 3_500_000, ((512, 92), (384, 90), (256, 88), (128, 85))
-LOSSLESS_BYTES = 64_000
+NAMED = 12
+CLASSES_NAMED = 6
 
 
 def write_report(run: Path) -> Path:
@@ -42,7 +34,8 @@ def write_report(run: Path) -> Path:
         raise NotADirectoryError(f"{run} is no run directory")
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
-    environment.filters |= {"plain": _plain, "shell": lambda value: shlex.quote(str(value))}
+    environment.filters |= {"plain": _plain, "few": _few}
+    environment.filters |= {"shell": lambda value: shlex.quote(str(value))}
     source = resources.files("ganvas.runs").joinpath("report.html.jinja").read_text("utf-8")
     page = environment.from_string(source).render(_contents(run))
     beside = run / "report.html.tmp"
@@ -53,26 +46,26 @@ def write_report(run: Path) -> Path:
 def _contents(run: Path) -> Row:
     missing: list[str] = []
     log = _read_log(run / "log.jsonl", missing)
-    newest, film = _pictures(sorted((run / "samples").glob("*.png")), missing)
+    config = _read_config(run / "config.yaml", missing)
+    pictures = show_pictures(run, missing)
     snapshots = sorted(path.name for path in (run / "snapshots").glob("[!.]*/"))
     if not snapshots:
         missing.append("No snapshot yet, so there is nothing to resume or to use.")
     last = log[-1] if log else None
-    return {
+    return pictures | {
         "run_name": run.resolve().name,
-        "config": _read_config(run / "config.yaml", missing),
+        "config": config,
+        "trained_on": _trained_on(config),
         "missing": missing,
         "log_lines": len(log),
         "now": {key: _number(last, key) for key in ("images", "iterations", "epoch")},
         "seconds": _number(last, "time", "seconds"),
         "speed": _speed(log),
         "skipped": _skipped(log),
+        "skipped_at": _skipped_at(log),
         "not_finite": _not_finite(log),
         "diagnosis": _diagnosis(log),
         "curves": _curves(log),
-        "newest": newest,
-        "directions": _directions(newest) if newest and newest.columns else [],
-        "film": film,
         "metrics": _read_lines(run / "metrics.jsonl"),
         "snapshots": snapshots,
         "written": datetime.now().astimezone().isoformat(" ", "seconds"),
@@ -90,6 +83,37 @@ def _plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _few(value: Any) -> str:
+    """As `_plain`, but of many things the first ones and how many more there are."""
+    if not isinstance(value, dict | list) or len(value) <= NAMED:
+        return _plain(value) if value or value in (0, False) else "none"
+    first = list(value.items() if isinstance(value, dict) else value)[:NAMED]
+    shown = _plain(dict(first) if isinstance(value, dict) else first)
+    return f"{shown} … and {len(value) - NAMED:,} more"
+
+
+def _trained_on(config: Row) -> str:
+    """How many pictures of what, in words; empty where the record does not say."""
+    settings, provenance = config["settings"], config["provenance"]
+    counts = {str(part): n for part, n in _mapping(provenance, "pictures").items()}
+    counts = {part: n for part, n in counts.items() if isinstance(n, int)}
+    splits = [re.fullmatch(r"(train|val|test)([A-Z]?)", part) for part in counts]
+    if all(splits):
+        domains = {part[5:]: n for part, n in counts.items() if part.startswith("train")}
+    else:  # folders of one domain: classes, or all pictures together
+        domains = {"": sum(counts.values())}
+    most = settings.get("max_pictures")
+    most = most if isinstance(most, int) else math.inf
+    amounts = {domain: f"{min(n, most):,} pictures" for domain, n in domains.items() if n}
+    words = " and ".join(n + (f" of {domain}" if domain else "") for domain, n in amounts.items())
+    classes = provenance.get("classes")
+    if not words or not isinstance(classes, list) or not classes:
+        return words
+    named = ", ".join(map(str, classes[:CLASSES_NAMED]))
+    named += " …" if len(classes) > CLASSES_NAMED else ""
+    return f"{words} of {len(classes):,} class{'es' if len(classes) > 1 else ''} ({named})"
 
 
 def _read_config(path: Path, missing: list[str]) -> Row:
@@ -163,6 +187,13 @@ def _skipped(log: Sequence[Row]) -> float:
     return max([0, *_numbers(log, "skipped")])
 
 
+def _skipped_at(log: Sequence[Row]) -> list[tuple[str, int]]:
+    """Each player that has skipped a step, and the last one that it skipped; the latest first."""
+    last = _mapping(log[-1], "skipped_at") if log else {}
+    found = {player: step for player in last if (step := _number(last, player)) is not None}
+    return sorted(((p, int(step)) for p, step in found.items()), key=lambda item: -item[1])
+
+
 def _not_finite(log: Sequence[Row]) -> dict[str, int]:
     """Per loss, in how many lines of the log it was not finite."""
     losses = [_mapping(row, "losses") for row in log]
@@ -181,117 +212,127 @@ def _diagnosis(log: Sequence[Row]) -> list[Row]:
     return sorted(remarks.values(), key=lambda remark: -remark["last"])
 
 
+class Panel(NamedTuple):
+    """A chart: its title, the names that go there, and how it is drawn."""
+
+    title: str
+    names: str
+    """A pattern; of those of one group, the first that fits a name has it."""
+    note: str = ""
+    bounds: tuple[float, float] | None = None
+    mark: tuple[float, str] | None = None
+    """A value worth a line of its own, and what it means."""
+    small: bool = False
+    strip: str = ""
+    """The end of names that the title says already."""
+    steady: bool = False
+    """Never smoothed."""
+
+    def of(self, curves: Sequence[Row]) -> Row:
+        about = self._asdict() | {"curves": curves}
+        return {key: value for key, value in about.items() if key not in ("names", "strip")}
+
+
+PANELS = {
+    "losses": (
+        Panel("Adversarial losses", r"[GD](_(?!L1|L2|(.+_)?(gp|r1|r2)$).*)?"),
+        Panel(
+            "Scores, as probabilities of being real",
+            r"D\w*\(.+\)\w*",
+            note="D(x) of real pictures; D(G(z)) of generated ones, before (1) and after (2) "
+            "a step of G",
+            bounds=(0, 1),
+            mark=(0.5, "undecided"),
+        ),
+        Panel(
+            "Penalties",
+            r"D(_.+)?_(gp|r1|r2)",
+            note="of discriminators, times their weights",
+            small=True,
+        ),
+        Panel("Other losses", r".*"),
+    ),
+    "vitals": (
+        Panel(
+            "How often discriminators are right",
+            r".* order",
+            note="how often a real picture scores higher",
+            bounds=(0, 1),
+            mark=(0.5, "guessing"),
+            small=True,
+            strip=" order",
+        ),
+        Panel(
+            "Mean scores", r".* (real|fake)", note="of real and of generated pictures", small=True
+        ),
+        Panel(
+            "Gradient norms", r".* gradient", note="of each player", small=True, strip=" gradient"
+        ),
+        Panel("Other figures", r".*", small=True),
+    ),
+}
+STEADY = (
+    (Panel("Learning rate", "learning rate", small=True, steady=True), ("lr",)),
+    (
+        Panel("Pictures per second", "pictures per second", small=True, steady=True),
+        ("time", "pictures_per_second"),
+    ),
+)
+TONES = {"D": 0, "D_A": 0, "D_B": 1, "G": 2, "G_A": 2, "G_B": 3}
+"""Colours of players and their networks, the same in every chart; there are eight."""
+
+
 def _curves(log: Sequence[Row]) -> Row:
-    """The usable x axes and the panels; a point is the mean of as many lines as POINTS asks for."""
+    """The usable x axes and the panels; a point is the mean of as many lines as POINTS asks for.
+
+    Where a curve has no value, `gaps` has the points at which it was there and not finite; at
+    the others nothing was logged, as of a player that did not move.
+    """
     step = math.ceil(len(log) / POINTS) or 1
     buckets = [log[i : i + step] for i in range(0, len(log), step)]
     ends = [bucket[-1] for bucket in buckets]
     axes = {"images": ["images"], "epochs": ["epoch"], "time": ["time", "seconds"]}
     axes = {axis: _numbers(ends, *keys) for axis, keys in axes.items()}
 
-    def curve(name: str, *keys: str) -> Row:
+    def curve(name: str, tone: int, *keys: str) -> Row:
         means = [statistics.fmean(v) if (v := _numbers(b, *keys)) else None for b in buckets]
-        return {"name": name, "y": [None if m is None else float(f"{m:.5g}") for m in means]}
+        said = [any(keys[-1] in _mapping(row, keys[0]) for row in b) for b in buckets]
+        ys = [None if mean is None else float(f"{mean:.5g}") for mean in means]
+        gaps = [i for i, y in enumerate(ys) if y is None and said[i]]
+        return {"name": name, "tone": tone, "y": ys, "gaps": gaps}
 
-    names = sorted({name for row in log for name in _mapping(row, "losses")})
-    adversarial = [name for name in names if re.fullmatch(r"[GD](_(?!L1|L2).*)?", name)]
-    panels = {
-        "Adversarial losses": [curve(name, "losses", name) for name in adversarial],
-        "Other losses": [curve(n, "losses", n) for n in names if n not in adversarial],
-        "Learning rate": [curve("learning rate", "lr")],
-        "Pictures per second": [curve("pictures per second", "time", "pictures_per_second")],
-    }
+    panels: list[Row] = []
+    for group, kinds in PANELS.items():
+        names = {name for row in log for name in _mapping(row, group)}
+        for panel in kinds:
+            here = sorted((n for n in names if re.fullmatch(panel.names, n, re.S)), key=_place)
+            names -= set(here)
+            shown = {name: name.removesuffix(panel.strip) for name in here}
+            curves = [curve(shown[n], tone, group, n) for n, tone in _tones(here).items()]
+            panels.append(panel._replace(title=_title(panel, here)).of(curves))
+    panels += [panel.of([curve(panel.names, 7, *keys)]) for panel, keys in STEADY]
     return {
         "axes": {k: x for k, x in axes.items() if x and len(x) == len(ends) and x == sorted(x)},
-        "panels": [{"title": title, "curves": curves} for title, curves in panels.items()],
+        "panels": [p for p in panels if any(set(c["y"]) - {None} for c in p["curves"])],
         "lines_per_point": step,
     }
 
 
-# What the previews show
+def _place(name: str) -> tuple[str, bool, str]:
+    """Sorts names by network, what is said of real pictures before what of generated ones."""
+    return re.split(r"[ (]", name)[0], " fake" in name or "(G(" in name, name
 
 
-class Preview(NamedTuple):
-    """One preview grid; `columns` is empty where the file does not say what it shows."""
-
-    image: Image.Image
-    columns: list[str]
-    rows: int
-
-
-def _images_shown(path: Path) -> int | None:
-    kimg = re.match(r"(\d+(?:\.\d+)?)kimg", path.name)
-    return round(float(kimg[1]) * 1000) if kimg else None
+def _tones(names: Sequence[str]) -> dict[str, int]:
+    """The colour of each curve of a chart: its player's, unless a player has several curves."""
+    players = [re.sub(r" (order|gradient)$|_(gp|r1|r2)$", "", name) for name in names]
+    if len(set(players)) == len(names) and set(players) <= set(TONES):
+        return {name: TONES[player] for name, player in zip(names, players, strict=True)}
+    return {name: (i + 4) % 8 for i, name in enumerate(names)}
 
 
-def _open(path: Path) -> Preview | None:
-    try:
-        with Image.open(path) as file:
-            image = file.convert("RGB")
-            columns, said = str(file.info.get("columns", "")).split(), file.info.get("rows", "")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return None
-    rows = int(said) if str(said).isdecimal() else 0
-    if not columns or not rows or image.width % len(columns) or image.height % rows:
-        columns, rows = [], 1
-    return Preview(image, columns, rows)
-
-
-def _pictures(paths: list[Path], missing: list[str]) -> tuple[Preview | None, list[Row]]:
-    """The newest preview, and the film: previews picked evenly, the first and last included."""
-    if len(paths) > FRAMES:
-        paths = [paths[round(i * (len(paths) - 1) / (FRAMES - 1))] for i in range(FRAMES)]
-    sources = dict(zip(paths, _that_fit(*FILM, paths), strict=True))
-    film = [{"images": _images_shown(path), "src": src} for path, src in sources.items() if src]
-    if not film:
-        missing.append("There are no previews yet, so there are no pictures and no film.")
-    if bad := [path.name for path, src in sources.items() if not src]:
-        missing.append(f"Previews that cannot be read, left out here: {', '.join(bad)}.")
-    return next(filter(None, map(_open, reversed(paths))), None), film
-
-
-def _directions(preview: Preview) -> list[Row]:
-    """The cells of a preview by direction: real pictures and what was made from them."""
-    image, columns, count = preview.image, preview.columns, len(preview.columns)
-    made = [not name.startswith("real") for name in columns]
-    starts = [0]
-    for i in range(1, count):
-        if not made[i] and any(made[starts[-1] : i]) and any(made[i:]):
-            starts.append(i)
-    width, height = image.width // count, image.height // preview.rows
-    shown = min(preview.rows, PREVIEW_ROWS)
-    corners = [(x * width, y * height) for y in range(shown) for x in range(count)]
-    cells = [image.crop((x, y, x + width, y + height)) for x, y in corners]
-    sources = _that_fit(*CELLS, cells)
-    directions: list[Row] = []
-    for start, end in zip(starts, [*starts[1:], count], strict=True):
-        rows = [sources[y * count + start : y * count + end] for y in range(shown)]
-        directions.append({"columns": columns[start:end], "start": start, "rows": rows})
-    return directions
-
-
-def _that_fit(budget: int, rungs: Rungs, pictures: Pictures) -> list[str]:
-    """The pictures as data URIs, at the first rung at which a few of them promise to fit."""
-    few = pictures[:: len(pictures) // 6 + 1]
-    for width, quality in rungs:
-        size = sum(len(_data_uri(picture, width, quality)) for picture in few)
-        if size * len(pictures) <= budget * len(few):
-            return [_data_uri(picture, width, quality) for picture in pictures]
-    return [_data_uri(picture, *rungs[-1]) for picture in pictures]
-
-
-def _data_uri(picture: Path | Image.Image, width: int, quality: int) -> str:
-    """Empty where there is a file that cannot be read."""
-    image = picture if isinstance(picture, Image.Image) else getattr(_open(picture), "image", None)
-    if image is None:
-        return ""
-    if image.width > width or image.height > 2 * width:
-        image = image.copy()
-        image.thumbnail((width, 2 * width), Image.Resampling.LANCZOS, reducing_gap=2)
-    file, kind = io.BytesIO(), "png"
-    if image.width * image.height <= 512 * 512:
-        image.save(file, "PNG")
-    if not 0 < file.tell() <= LOSSLESS_BYTES:
-        file, kind = io.BytesIO(), "jpeg"
-        image.save(file, "JPEG", quality=quality, subsampling=0)
-    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
+def _title(panel: Panel, names: Sequence[str]) -> str:
+    kinds = {name.split("_")[0] for name in names}
+    if panel.title == "Other losses" and kinds and kinds <= {"cycle", "idt"}:
+        return "Cycle and identity losses" if "idt" in kinds else "Cycle losses"
+    return panel.title

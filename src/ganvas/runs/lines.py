@@ -1,0 +1,65 @@
+"""A line of losses, as the users of a method's best-known implementation read and parse it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ganvas.clock import Clock, Duration
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in its epochs a training stands behind a step."""
+
+    epoch: int
+    """Counted from 1."""
+    epochs: int | None
+    """Epochs in all; None where the duration is a time."""
+    images: int
+    """Of this epoch."""
+    batch: int
+    """Of this epoch, counted from 1."""
+    batches: int
+
+    @classmethod
+    def of(cls, clock: Clock, batch_size: int, span: Duration) -> "Place":
+        size = clock.epoch_size
+        epoch, before = divmod(max(clock.images - 1, 0), size)
+        per_unit = {"ep": 1.0, "it": batch_size / size, "kimg": 1000 / size}
+        epochs = None if span.is_time else math.ceil(span.amount * per_unit[span.unit] - 1e-9)
+        batch, batches = before // batch_size + 1, math.ceil(size / batch_size)
+        return cls(epoch + 1, epochs, before + 1, batch, batches)
+
+
+def cyclegan_line(entry: dict[str, Any], place: Place) -> str:
+    """`(epoch: 1, iters: 100, time: 0.896, data: 1.052) D_A: 0.384 G_A: 0.232 `: what
+    pytorch-CycleGAN-and-pix2pix wrote until 2025; `iters` are images of this epoch."""
+    step = entry["time"]["step_seconds"]
+    share = entry["time"]["data_share"]
+    data = step * share / (1 - share) if share < 1 else 0.0
+    head = f"(epoch: {place.epoch}, iters: {place.images}, time: {step:.3f}, data: {data:.3f}) "
+    return head + "".join(f"{name}: {value:.3f} " for name, value in entry["losses"].items())
+
+
+def dcgan_line(entry: dict[str, Any], place: Place) -> str:
+    """`[0/5][50/1583]  Loss_D: 0.8523  Loss_G: 3.0321  D(x): 0.7342  D(G(z)): 0.3120 / 0.0612`
+    with tabs between: PyTorch's DCGAN tutorial. Epochs and batches count from 0; penalties and
+    what else there is follow."""
+    losses = dict(entry["losses"])
+    own = ("D", "G", "D(x)", "D(G(z))_1", "D(G(z))_2")
+    d, g, real, first, second = (losses.pop(name, math.nan) for name in own)
+    epochs = "?" if place.epochs is None else place.epochs
+    parts = [
+        f"[{place.epoch - 1}/{epochs}][{place.batch - 1}/{place.batches}]",
+        f"Loss_D: {d:.4f}",
+        f"Loss_G: {g:.4f}",
+        f"D(x): {real:.4f}",
+        f"D(G(z)): {first:.4f} / {second:.4f}",
+        *(f"{name}: {value:.4f}" for name, value in losses.items()),
+    ]
+    return "\t".join(parts)
+
+
+Line = Callable[[dict[str, Any], Place], str]
+LINES: dict[str, Line] = {"cyclegan": cyclegan_line, "dcgan": dcgan_line}
