@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from killing import differences, everything, in_a_process, killed_when, wait_for
 from PIL import Image
 
@@ -17,14 +18,7 @@ import ganvas
 from ganvas.cli import main
 from ganvas.methods import METHODS
 
-SETTINGS = {
-    "size": 32,
-    "load_size": 36,
-    "ngf": 4,
-    "ndf": 4,
-    "n_blocks": 1,
-    "n_layers": 2,
-    "pool_size": 3,
+SHARED: dict[str, Any] = {
     "batch_size": 2,
     "duration": "9ep",
     "ema": "0.02kimg",
@@ -37,7 +31,31 @@ SETTINGS = {
     "device": "cpu",
     "threads": 1,
 }
-"""Five pictures in batches of two: epochs end in mid-batch, the pool is full after two steps."""
+OWN: dict[str, dict[str, Any]] = {
+    "cyclegan": {
+        "size": 32,
+        "load_size": 36,
+        "ngf": 4,
+        "ndf": 4,
+        "n_blocks": 1,
+        "n_layers": 2,
+        "pool_size": 3,
+    },
+    "dcgan": {
+        "size": 16,
+        "ngf": 4,
+        "ndf": 4,
+        "nz": 4,
+        "flip": True,
+        "conditional": True,
+        "r1_gamma": 1,
+        "penalty_every": 2,
+        "d_steps": "3/2",
+    },
+}
+"""Five pictures in batches of two: epochs end in mid-batch, the pool is full after two steps; the
+turns of players and of penalties do not fall together with log lines and snapshots."""
+SETTINGS = SHARED | OWN["cyclegan"]
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +67,11 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i in range(count):
             pixels = chance.integers(0, 256, (40, 40, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / part / f"{i}.png")
+    classes = folder / "classes"
+    for name, part in (("cat", "trainA"), ("dog", "testA")):
+        (classes / name).mkdir(parents=True)
+        for i, path in enumerate(sorted((folder / part).glob("*.png"))[:3]):
+            (classes / name / f"{i}.png").write_bytes(path.read_bytes())
     return folder
 
 
@@ -62,11 +85,13 @@ def never_stopped(request: pytest.FixtureRequest, pictures: Path, tmp_path_facto
 
 
 def train(method: str, data: Path, out: Path, **changes) -> int:
-    options = SETTINGS | {"data": data, "out": out} | changes
+    data = data if method == "cyclegan" else data / "classes"
+    options = SHARED | OWN[method] | {"data": data, "out": out} | changes
     argv = ["train", method]
     for name, value in options.items():
         option = name.replace("_", "-")
-        argv += [f"--no-{option}"] if value is False else [f"--{option}", str(value)]
+        switch = {True: [f"--{option}"], False: [f"--no-{option}"]}
+        argv += switch[value] if isinstance(value, bool) else [f"--{option}", str(value)]
     return main(argv)
 
 
@@ -289,3 +314,13 @@ def test_only_one_process_trains_in_a_run(pictures, tmp_path):
         child = in_a_process(lambda: main(["resume", str(out), "--duration", "2ep"]))
         assert wait_for(child) == 2
     assert wait_for(in_a_process(lambda: main(["resume", str(out), "--duration", "2ep"]))) == 0
+
+
+def test_a_state_of_another_version_is_refused_plainly(pictures, tmp_path, capsys):
+    out = tmp_path / "run"
+    run = ganvas.train("cyclegan", **SETTINGS | {"data": pictures, "out": out, "duration": "1ep"})
+    path = run.snapshots / "latest" / "state.pt"
+    state = torch.load(path, weights_only=True)
+    torch.save(state | {"format": 1}, path)
+    assert main(["resume", str(out), "--duration", "2ep"]) == 2
+    assert "was trained by another version of ganvas" in capsys.readouterr().err

@@ -5,9 +5,7 @@ from typing import Any
 
 from ganvas import training
 from ganvas.inference import load as loading
-from ganvas.inference.translate import translator_of
-from ganvas.methods import method_class
-from ganvas.methods.base import Translator
+from ganvas.methods.base import Method
 from ganvas.progress import Bar
 from ganvas.runs.directory import Run
 
@@ -23,7 +21,7 @@ def train(method: str, *, quiet: bool = False, **settings: Any) -> Run:
     Raises:
         InputError: a setting, the data or the run directory does not allow it.
     """
-    config = method_class(method).Config.from_mapping(settings)
+    config = training.settings_of(method, settings)
     if quiet:
         return training.train(method, config)
     with Bar() as bar:
@@ -52,12 +50,13 @@ def resume(
         return training.resume(path, duration, data, device, workers, bar)
 
 
-def load(path: Run | Path | str, device: str = "auto") -> Translator:
-    """A trained method, ready for use: `load("runs/zebras").translate(picture)`.
+def load(path: Run | Path | str, device: str = "auto") -> Method:
+    """A trained method, ready for use: `load("runs/zebras").translate(picture)`, or
+    `load("runs/digits").generate(seeds=range(16))`.
 
     `path` is a run directory (its newest snapshot), a snapshot, or a snapshot's weights file.
 
     Raises:
         InputError: there is nothing there that can be loaded.
     """
-    return translator_of(loading.load(path.path if isinstance(path, Run) else path, device))
+    return loading.load(path.path if isinstance(path, Run) else path, device)

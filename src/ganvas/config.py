@@ -23,7 +23,9 @@ from ganvas.errors import InputError, did_you_mean
 from ganvas.schedules import Policy, Schedule
 
 MAX_THREADS = 1024
-Preprocess = Literal["resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none"]
+Preprocess = Literal[
+    "resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "center_crop", "none"
+]
 
 
 @dataclass(kw_only=True)
@@ -36,16 +38,17 @@ class PictureSettings:
     """What the network sees: N or WxH, in pixels."""
     load_size: str | None = None
     """Size that pictures are resized to before the crop: N or WxH.
-    Left out: 286/256 of the size."""
+    Left out: 286/256 of the size, with center_crop the size itself."""
     preprocess: Preprocess = "resize_and_crop"
-    """How pictures come to size. scale_width keeps the shape, none only rounds to the network's
-    stride; both want batch size 1 unless all pictures are alike."""
+    """How pictures come to size. center_crop scales until they cover it and takes the middle;
+    scale_width keeps the shape, none only rounds to the network's stride: both want batch size 1
+    unless all pictures are alike."""
     flip: bool = True
     """Mirror every second picture at random."""
     serial_batches: bool = False
-    """Take pictures in the order of their names, A and B at the same place: no shuffling."""
+    """Take pictures in the order of their names (A and B at the same place): no shuffling."""
     max_pictures: int | None = None
-    """Use only the first so many pictures of each domain."""
+    """Use only the first so many pictures of each domain; of classes, as many of each."""
     max_bad: int = 0
     """Skip up to so many unreadable pictures of a domain, and say which; one more stops the
     training before it begins."""
@@ -84,7 +87,7 @@ class WatchSettings:
     preview_every: str | None = None
     """A grid of fixed pictures in samples/. Left out: a fortieth of the duration."""
     previews: int = 4
-    """Rows in that grid."""
+    """Fixed inputs in that grid."""
     snapshot_every: str | None = None
     """A numbered snapshot in snapshots/. Left out: a fortieth of the duration."""
     latest_every: str = "10min"
@@ -138,7 +141,7 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
         if self.load_size is not None:
             pair_of_numbers(self.load_size, "load_size")
         small = any(a < b for a, b in zip(self.load_width_height, self.width_height, strict=True))
-        if small and self.preprocess == "resize_and_crop":
+        if small and self.preprocess in ("resize_and_crop", "center_crop"):
             raise InputError(f"--load-size {self.load_size}: must not be below --size {self.size}")
         for name, least in (("batch_size", 1), ("previews", 1), ("keep", 0), ("max_bad", 0)):
             self.at_least(name, least)
@@ -162,6 +165,14 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
             raise InputError(
                 f"--{option_name(name)} {getattr(self, name)}: must be at least {least:g}"
             )
+
+    def above_zero(self, name: str) -> None:
+        if getattr(self, name) <= 0:
+            raise InputError(f"--{option_name(name)} {getattr(self, name):g}: must be above 0")
+
+    def channels_of(self, domain: str) -> int | None:
+        """How many channels that domain's pictures are taken with: 1, 3, or None, as they are."""
+        return None
 
     @property
     def stride(self) -> int:
@@ -197,6 +208,8 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
         if self.load_size is not None:
             return pair_of_numbers(self.load_size, "load_size")
         width, height = self.width_height
+        if self.preprocess == "center_crop":
+            return width, height
         return (round(width * 286 / 256), round(height * 286 / 256))
 
     def changed(self) -> list[str]:

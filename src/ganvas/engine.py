@@ -46,11 +46,15 @@ class Engine:
         return network.to(self.device)
 
     def place_batch(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Move uint8 pictures here and scale them to [-1, 1]."""
-        moved = {name: to_unit(x.to(self.device, non_blocking=True)) for name, x in batch.items()}
+        """Move a batch here and scale its uint8 pictures to [-1, 1]; labels stay as they are."""
+        moved = {name: x.to(self.device, non_blocking=True) for name, x in batch.items()}
+        scaled = {n: to_unit(x) if x.dtype == torch.uint8 else x for n, x in moved.items()}
         if self.device.type != "cuda":
-            return moved
-        return {name: x.to(memory_format=torch.channels_last) for name, x in moved.items()}
+            return scaled
+        return {
+            name: x.to(memory_format=torch.channels_last) if x.ndim == 4 else x
+            for name, x in scaled.items()
+        }
 
     def autocast(self) -> AbstractContextManager[object]:
         if self.precision == "fp32":

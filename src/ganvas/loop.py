@@ -11,22 +11,25 @@ from typing import Any, Protocol
 
 from ganvas.clock import Clock, Duration
 from ganvas.config import Settings
-from ganvas.data.unpaired import Unpaired
-from ganvas.doctor import diagnose
+from ganvas.data.training_set import TrainingSet
+from ganvas.doctor import diagnose_numbers, diagnose_pictures, remember, row_of, variety_of
 from ganvas.engine import Engine, seed_step
-from ganvas.errors import Diverged
+from ganvas.errors import Diverged, InputError
 from ganvas.methods.base import Method
 from ganvas.runs.describe import describe_model
 from ganvas.runs.directory import Run
+from ganvas.runs.lines import Place
 from ganvas.runs.log import Log, Meter, Stopwatch
 from ganvas.runs.report import write_report
 from ganvas.runs.samples import write_sample
 from ganvas.runs.snapshots import drop_old, keep_latest_as, write_latest
 from ganvas.schedules import Plateau, Schedule
 
+STATE_FORMAT = 2
+"""Of what state.pt holds; counted up when that changes."""
 MAX_SKIPPED_IN_A_ROW = 20
 CHILDHOOD, CHILDHOOD_IMAGES = 0.1, 1000
-"""The part of a training, and the images, in which no picture is a reason to worry."""
+"""The part of a training, and the images, in which only skipped steps are a reason to worry."""
 EMA_RAMP = 0.05
 """The average's half-life grows to this part of the images seen (Karras et al. 2020, ADA)."""
 
@@ -71,34 +74,60 @@ class Training:
     run: Run
     config: Settings
     method: Method
-    data: Unpaired
+    data: TrainingSet
     engine: Engine
     clock: Clock
     schedule: Schedule
     meter: Meter = field(default_factory=Meter)
+    vitals: Meter = field(default_factory=Meter)
     watch: Stopwatch = field(default_factory=Stopwatch)
     diagnosis: list[str] = field(default_factory=list)
     """What the last preview gave reason to say."""
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """What the doctor remembers of the last few log lines."""
+    most_varied: float = 0.0
+    """The greatest variety that pictures made from noise have had."""
 
     def state(self, log: Log) -> dict[str, Any]:
         return {
+            "format": STATE_FORMAT,
             "method": self.method.training_state(),
             "clock": asdict(self.clock),
             "meter": asdict(self.meter),
+            "vitals": asdict(self.vitals),
             "watch": asdict(self.watch),
             "plateau": asdict(self.schedule.plateau),
             "diagnosis": self.diagnosis,
+            "history": self.history,
+            "most_varied": self.most_varied,
             "log": log.position(),
         }
 
     def load_state(self, state: dict[str, Any], log: Log) -> None:
+        """Go back to that state.
+
+        Raises:
+            InputError: another version of ganvas wrote it, with other contents.
+        """
+        if state.get("format") != STATE_FORMAT:
+            raise InputError(
+                f"{self.run.path}: was trained by another version of ganvas, whose state this one "
+                "cannot go on from exactly; its snapshots can still be used"
+            )
         self.method.load_training_state(state["method"])
         self.clock = Clock(**state["clock"])
-        self.meter = Meter(**state["meter"])
+        self.meter, self.vitals = Meter(**state["meter"]), Meter(**state["vitals"])
         self.watch = Stopwatch(**state["watch"])
         self.schedule.plateau = Plateau(**state["plateau"])
-        self.diagnosis = state["diagnosis"]
+        self.diagnosis, self.history = state["diagnosis"], state["history"]
+        self.most_varied = state["most_varied"]
         log.rewind(state["log"])
+
+    @property
+    def young(self) -> bool:
+        """Whether it is too early to worry."""
+        done = self.config.span.fraction(self.clock)
+        return done < CHILDHOOD or self.clock.images < CHILDHOOD_IMAGES
 
     @property
     def finished(self) -> bool:
@@ -131,12 +160,14 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
                     t.method.update_averages(0.5 ** (c.batch_size / reach))
                 t.schedule.saw(losses, before, t.clock)
                 t.meter.add(losses)
+                t.vitals.add(t.method.vitals)
             t.clock.seconds = time.perf_counter() - began
 
-            if every["log"].passed_between(before, t.clock):
-                write_log(t, log, watcher)
+            # In this order, so that a line has what the pictures of the same step say.
             if every["preview"].passed_between(before, t.clock):
                 preview(t, log)
+            if every["log"].passed_between(before, t.clock):
+                write_log(t, log, watcher)
             stop = stopping.is_set()
             numbered = every["snapshot"].passed_between(before, t.clock)
             latest = every["latest"].passed_between(before, t.clock)
@@ -158,9 +189,9 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
     # The snapshot comes first: a longer duration goes on from it, without this last log line.
     if not saved:
         snapshot(t, log)
-    if t.meter.count:
-        write_log(t, log, watcher)
     preview(t, log)
+    if t.meter.sums:
+        write_log(t, log, watcher)
     log.close()
     write_report(t.run.path)
 
@@ -175,21 +206,28 @@ def half_life_images(training: Training) -> float:
 
 
 def write_log(training: Training, log: Log, watcher: Watcher) -> None:
-    t = training
+    t, c = training, training.config
     with t.watch.stepping(images=0, steps=0):
         t.engine.wait()
+    vitals = t.vitals.means()
+    skipped, skipped_at = t.method.skipped_steps(), t.method.skipped_at()
+    row = row_of(vitals, t.clock.iterations, t.young, skipped, skipped_at)
+    t.history = remember(t.history, row)
     entry = {
         "images": t.clock.images,
         "iterations": t.clock.iterations,
         "epoch": round(t.clock.epoch, 6),
-        "lr": next(iter(t.method.optimizers.values())).param_groups[0]["lr"],
+        "lr": t.method.optimizers["G"].param_groups[0]["lr"],
         "losses": t.meter.means(),
-        "skipped": t.method.skipped_steps(),
-        "diagnosis": t.diagnosis,
+        "vitals": vitals,
+        "skipped": skipped,
+        "skipped_at": skipped_at,
+        "diagnosis": t.diagnosis + diagnose_numbers(t.history, c),
         "time": t.watch.report(t.clock.seconds),
     }
-    log.write(entry, (t.clock.images - 1) % t.clock.epoch_size + 1)
+    log.write(entry, Place.of(t.clock, c.batch_size, c.span))
     t.meter.clear()
+    t.vitals.clear()
     t.watch = Stopwatch()
     watcher.logged(t, entry)
     refuse_if_diverged(t)
@@ -224,8 +262,10 @@ def preview(training: Training, log: Log) -> None:
     with t.engine.autocast():
         pictures = t.method.preview(batch)
     t.method.train()
-    young = t.config.span.fraction(t.clock) < CHILDHOOD or t.clock.images < CHILDHOOD_IMAGES
-    t.diagnosis = [] if young else diagnose(pictures)
+    real = {} if t.method.shows_real else {f"real_{name}": x for name, x in batch.items()}
+    t.most_varied = max(t.most_varied, variety_of(pictures | real))
+    seen = (pictures | real, t.config, t.clock.images, t.most_varied)
+    t.diagnosis = [] if t.young else diagnose_pictures(*seen)
     image = write_sample(t.run.samples, t.clock, pictures)
     log.picture(image, t.clock)
 

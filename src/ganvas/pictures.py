@@ -81,6 +81,12 @@ def to_image(pixels: Tensor) -> Image.Image:
 
 
 def grid(rows: list[list[Tensor]]) -> Image.Image:
-    """Pictures in [-1, 1], each (1 or 3, H, W) of one size, side by side; grey ones as RGB."""
-    pictures = [[from_unit(p).cpu().expand(3, -1, -1) for p in row] for row in rows]
+    """Pictures in [-1, 1], each (C, H, W) of one size, side by side, as RGB: grey ones repeated,
+    of two channels the first, of more than three the first three."""
+    pictures = [[from_unit(as_rgb(p)).cpu() for p in row] for row in rows]
     return to_image(torch.cat([torch.cat(row, 2) for row in pictures], 1))
+
+
+def as_rgb(picture: Tensor) -> Tensor:
+    """(C, H, W) with any C to (3, H, W), to look at."""
+    return picture[: 3 if len(picture) >= 3 else 1].expand(3, -1, -1)

@@ -13,6 +13,7 @@ from rich.text import Text
 from ganvas.config import option_name
 from ganvas.loop import Interrupted, Training, forecast
 from ganvas.runs.describe import parameters
+from ganvas.runs.lines import Place, dcgan_line
 
 REFRESH_SECONDS = 0.2
 
@@ -85,15 +86,22 @@ class Bar:
 
     def logged(self, training: Training, entry: dict[str, Any]) -> None:
         left = forecast(training, time.perf_counter() - self.began, self.began_at)
+        timing, c = entry["time"], training.config
         losses = "  ".join(f"{name} {value:.3f}" for name, value in entry["losses"].items())
-        timing = entry["time"]
+        line = f"epoch {entry['epoch']:.2f}  {losses}"
+        if training.method.dialect == "dcgan":
+            place = Place.of(training.clock, c.batch_size, c.span)
+            line = dcgan_line(entry, place).replace("\t", "  ")
         self.say(
-            f"[{training.config.span.fraction(training.clock):4.0%}] epoch {entry['epoch']:.2f}  "
-            f"{losses}  | {timing['pictures_per_second']:.1f}/s  data {timing['data_share']:.0%}  "
+            f"[{c.span.fraction(training.clock):4.0%}] {line}  | "
+            f"{timing['pictures_per_second']:.1f}/s  data {timing['data_share']:.0%}  "
             f"left {spoken(left)}"
         )
         if entry["skipped"]:
-            self.said(f"{entry['skipped']} steps skipped so far: their gradients were not finite")
+            last = ", ".join(f"{player} in step {at}" for player, at in entry["skipped_at"].items())
+            self.said(
+                f"{entry['skipped']} steps skipped so far: gradients were not finite (last: {last})"
+            )
         for sentence in entry["diagnosis"]:
             self.said(sentence)
 
@@ -109,9 +117,12 @@ def summary(training: Training) -> Iterator[str]:
     yield "---------------- data -------------------"
     for domain, part in data.parts.items():
         kind = "grey" if part.channels == 1 else "RGB"
-        yield f"{'train' + domain:>22}: {len(part.seen)} pictures, {kind}"
+        yield f"{data.name_of(domain):>22}: {len(part.seen)} pictures, {kind}"
+    if data.classes:
+        names = ", ".join(data.classes[:8]) + (" ..." if len(data.classes) > 8 else "")
+        yield f"{'classes':>22}: {len(data.classes)} ({names})"
     for name, count in data.layout.counts.items():
-        if not name.startswith("train"):
+        if not name.startswith("train") and name not in data.classes and name != "pictures":
             yield f"{name:>22}: {count} pictures"
     yield f"{'kept in memory':>22}: {'yes' if data.in_memory else 'no, decoded each time'}"
     yield f"{'one epoch':>22}: {data.epoch_size} pictures"

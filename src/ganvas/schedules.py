@@ -70,7 +70,8 @@ class Schedule:
         if self.policy != "plateau":
             return
         own = [loss for name, loss in losses.items() if not name.startswith("D")]
-        self.plateau.add(float(torch.stack(own).sum()))
+        if own:  # the generators may stand still in a step
+            self.plateau.add(float(torch.stack(own).sum()))
         if Duration(1, "ep").passed_between(before, after):
             self.plateau.epoch_ended()
 
@@ -89,6 +90,8 @@ class Plateau:
         self.total, self.steps = self.total + loss, self.steps + 1
 
     def epoch_ended(self) -> None:
+        if not self.steps:
+            return
         mean = self.total / self.steps
         self.total, self.steps = 0.0, 0
         if mean < self.best * (1 - PLATEAU_THRESHOLD):

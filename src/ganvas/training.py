@@ -10,10 +10,11 @@ from typing import Any
 import torch
 
 from ganvas.clock import Clock
-from ganvas.config import Settings
-from ganvas.data.layouts import recognise, require
-from ganvas.data.sources import located, open_source
-from ganvas.data.unpaired import Unpaired
+from ganvas.config import Settings, option_name
+from ganvas.data.opening import open_training_set
+from ganvas.data.samples import suggested
+from ganvas.data.sources import located
+from ganvas.data.training_set import TrainingSet
 from ganvas.engine import Engine, seed_step
 from ganvas.errors import InputError
 from ganvas.loop import Nobody, Training, Watcher, loop, preview
@@ -21,6 +22,7 @@ from ganvas.methods import method_class
 from ganvas.runs.describe import describe_run
 from ganvas.runs.directory import Run, is_run
 from ganvas.runs.log import Log
+from ganvas.runs.samples import write_reals
 from ganvas.runs.snapshots import (
     clear_unfinished,
     drop_old,
@@ -28,6 +30,17 @@ from ganvas.runs.snapshots import (
     load_state,
     load_weights,
 )
+
+
+def settings_of(method: str, given: dict[str, Any]) -> Settings:
+    """A method's settings: those given, and for a built-in sample those that suit it.
+
+    Raises:
+        InputError: an unknown name, or a value that no training can have.
+    """
+    kind = method_class(method)
+    kind.Config.from_mapping(given)  # so that faults are those of what was given
+    return kind.Config.from_mapping(suggested(str(given.get("data", "")), method) | given)
 
 
 def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:
@@ -56,10 +69,18 @@ def begin(training: Training, method: str, watcher: Watcher) -> None:
     t = training
     t.run.write_record(describe_run(method, t.config, t.method, t.data, t.engine.description))
     watcher.beginning(t)
-    log = Log(t.run.path, t.config.tensorboard)
+    log = Log(t.run.path, t.config.tensorboard, t.method.dialect)
     log.begin(t.clock)
-    preview(t, log)
+    first_pictures(t, log)
     loop(t, log, watcher)
+
+
+def first_pictures(training: Training, log: Log) -> None:
+    """What the networks make before their first step, and the real pictures to lay beside it."""
+    t = training
+    if not t.method.shows_real:
+        write_reals(t.run.path, t.data.fixed)
+    preview(t, log)
 
 
 def dry_run(method: str, config: Settings, watcher: Watcher) -> None:
@@ -103,7 +124,7 @@ def resume(
     with run.locked(), full_disk_said(run):
         training = prepare(record["method"], config, watcher, run)
         check_fingerprint(record, training.data, config.data)
-        log = Log(run.path, config.tensorboard)
+        log = Log(run.path, config.tensorboard, kind.dialect)
         snapshot = run.snapshot()
         if snapshot is not None:
             load_weights(training.method, snapshot / "model.safetensors")
@@ -125,7 +146,7 @@ def resume(
         watcher.beginning(training)
         log.begin(training.clock)
         if snapshot is None:
-            preview(training, log)
+            first_pictures(training, log)
         loop(training, log, watcher)
     return run
 
@@ -137,17 +158,23 @@ def prepare(method: str, config: Settings, watcher: Watcher, run: Run) -> Traini
         InputError: the device, the data or the networks do not allow it.
     """
     kind = method_class(method)
+    if fitting := suggested(config.data, method):
+        kept = {n: v for n, v in fitting.items() if str(getattr(config, n)) == str(v)}
+        text = " ".join(
+            f"--{option_name(n)}" if v is True else f"--{option_name(n)} {v}"
+            for n, v in kept.items()
+        )
+        watcher.said(f"{config.data} comes with settings for what is left out: {text}")
     engine = Engine.start(config.device, config.precision, config.threads)
-    layout = recognise(open_source(config.data, config.load_width_height))
-    require(layout, kind.layouts, kind.domains, config.data)
-    counts = [len(layout.part(f"train{d}")[: config.max_pictures]) for d in kind.domains]
-    data = Unpaired(config, layout, config.stride, watcher.reading(sum(counts)))
+    data = open_training_set(kind.data, config, watcher.reading)
     for picture, size in data.whole_sizes():
         config.check_size(*size, f"{picture} ({size[0]}x{size[1]} after --preprocess)")
     for note in data.notes:
         watcher.said(note)
     torch.manual_seed(config.seed)
-    network = engine.place(kind(config, data.channels))
+    network = engine.place(kind(config, data.channels, data.classes))
+    for note in network.notes:
+        watcher.said(note)
     clock = Clock(data.epoch_size)
     return Training(run, config, network, data, engine, clock, config.schedule)
 
@@ -164,7 +191,7 @@ def finish_saving(training: Training) -> None:
         drop_old(t.run, t.config.keep)
 
 
-def check_fingerprint(record: dict[str, Any], data: Unpaired, source: str) -> None:
+def check_fingerprint(record: dict[str, Any], data: TrainingSet, source: str) -> None:
     """Refuse to go on with other pictures: it would be another training."""
     known = record.get("provenance", {}).get("data_fingerprint")
     changed = [

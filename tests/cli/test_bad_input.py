@@ -12,6 +12,7 @@ from making import noise, write_unpaired
 from PIL import Image
 
 from ganvas.cli import main
+from ganvas.data.samples import SAMPLES
 
 TRAIN = "train cyclegan --data {data} --out new"
 TINY = "--size 32 --ngf 4 --ndf 4 --n-blocks 1 --n-layers 2 --device cpu --threads 1"
@@ -231,6 +232,43 @@ CASES = {
 }
 
 
+DCGAN = "train dcgan --data data/trainA --out new "
+CASES |= {
+    "two domains for one": (
+        "train dcgan --data data --out new",
+        "--data data: holds two domains",
+        "name it, as in --data data/trainA",
+    ),
+    "classes without folders": (DCGAN + "--conditional", "--conditional: wants a folder for each"),
+    "too small for dcgan": (DCGAN + "--size 100x15", "--size 100x15: dcgan wants at least 16"),
+    "sizes that differ": (DCGAN + "--preprocess none", "but a generator makes one", "center_crop"),
+    "two channels": (DCGAN + "--channels 2", "--channels 2: must be 1 (grey) or 3 (RGB)"),
+    "no objective": (DCGAN + "--objective wgan-gp", "--objective", 'Did you mean "wgan"?'),
+    "labels where none are": (
+        DCGAN + "--objective hinge --real-label 0.9",
+        "--real-label: the hinge objective has no such label; these have: lsgan, vanilla",
+    ),
+    "a label too many": (
+        DCGAN + "--objective vanilla-saturating --generator-label 0.9",
+        "--generator-label: the vanilla-saturating objective has no such label",
+    ),
+    "a label that is no probability": (
+        DCGAN + "--real-label 1.3",
+        "--real-label 1.3: must be from 0 to 1",
+    ),
+    "no steps": (DCGAN + "--d-steps 0", "--d-steps 0: wants a number such as 5, or a part such as"),
+    "steps of nothing": (DCGAN + "--d-steps 1/0", "--d-steps 1/0: wants a number"),
+    "negative steps": (DCGAN + "--d-steps=-1", "--d-steps -1: wants a number"),
+    "words for steps": (DCGAN + "--d-steps few", "--d-steps few: wants a number"),
+    "negative penalty": (DCGAN + "--gp=-1", "--gp -1.0: must be at least 0"),
+    "penalty never": (DCGAN + "--penalty-every 0", "--penalty-every 0: must be at least 1"),
+    "no bound": (DCGAN + "--clip 0", "--clip 0: must be above 0"),
+    "no rate": (DCGAN + "--lr-D 0", "--lr-D 0: must be above 0"),
+    "no latent": (DCGAN + "--nz 0", "--nz 0: must be at least 1"),
+    "another sample": ("train dcgan --data sample:shape", "did you mean 'shapes'?"),
+}
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_bad_input_gets_one_sentence(case, place, monkeypatch, capsys):
     command, *phrases = CASES[case]
@@ -279,14 +317,14 @@ def test_a_gpu_that_is_not_there_is_said(unpaired_folder, capsys):
 def settings_of(monkeypatch):
     """The settings that a command line comes to, and how they differ from the defaults."""
 
-    def settings(command: str) -> dict:
+    def settings(command: str, method: str = "cyclegan") -> dict:
         taken = {}
 
         def dry_run(method, config, watcher):
             taken.update({name: getattr(config, name) for name in config.changed()})
 
         monkeypatch.setattr("ganvas.training.dry_run", dry_run)
-        assert main(["train", "cyclegan", *shlex.split(command), "--dry-run"]) == 0
+        assert main(["train", method, *shlex.split(command), "--dry-run"]) == 0
         return taken
 
     return settings
@@ -297,6 +335,7 @@ SPELLINGS = {
     "--dataroot=data": {"data": "data"},
     "--gan_mode vanilla": {"objective": "vanilla"},
     "--no_lsgan": {"objective": "vanilla"},
+    "--gan_mode wgangp": {"objective": "wgan", "gp": 10.0},
     "--netG resnet_6blocks": {"n_blocks": 6},
     "--which_model_netG resnet_9blocks": {},
     "--netG unet_128 --crop_size 128": {"generator": "unet", "n_downs": 7, "size": "128"},
@@ -345,6 +384,21 @@ SPELLINGS = {
 @pytest.mark.parametrize("command", SPELLINGS)
 def test_the_references_spellings_mean_what_they_meant(command, settings_of):
     assert settings_of(command) == SPELLINGS[command]
+
+
+def test_the_dcgan_examples_spellings_mean_what_they_meant(settings_of):
+    command = (
+        "--dataroot faces --workers 2 --batchSize 64 --imageSize 32 --nz 50 --ngf 32 --ndf 16 "
+        "--niter 25 --lr 0.0001 --beta1 0.4 --manualSeed 999 --outf there --nc 1"
+    )
+    wanted = {"data": "faces", "workers": 2, "batch_size": 64, "size": "32", "nz": 50, "ngf": 32}
+    wanted |= {"ndf": 16, "duration": "25ep", "lr": 0.0001, "beta1": 0.4, "seed": 999}
+    assert settings_of(command, "dcgan") == wanted | {"out": "there", "channels": 1}
+
+
+def test_a_sample_brings_settings_for_what_is_left_out(settings_of):
+    taken = settings_of("--data sample:shapes --ngf 8", "dcgan")
+    assert taken == {"data": "sample:shapes"} | SAMPLES["shapes"].suggests["dcgan"] | {"ngf": 8}
 
 
 def test_a_command_of_the_reference_runs(unpaired_folder, capsys, monkeypatch, tmp_path):

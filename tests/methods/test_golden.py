@@ -1,4 +1,4 @@
-"""CycleGAN against what the reference implementation computed, step by step."""
+"""CycleGAN and DCGAN against what the reference implementations computed, step by step."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from ganvas.losses.objectives import OBJECTIVES
+from ganvas.methods import dcgan
 from ganvas.methods.cyclegan import Config, CycleGAN
 
 NETWORKS = ("G_A", "G_B", "D_A", "D_B")
@@ -113,3 +114,62 @@ def test_each_fake_is_judged_by_the_other_domains_discriminator(golden):
     losses = method.step({"A": x, "B": y})
     for name, value in wanted.items():
         torch.testing.assert_close(losses[name], value)
+
+
+TUTORIAL_NAMES = {
+    "Loss_D": "D",
+    "Loss_G": "G",
+    "D(x)": "D(x)",
+    "D(G(z))_1": "D(G(z))_1",
+    "D(G(z))_2": "D(G(z))_2",
+}
+
+
+@pytest.fixture
+def tutorial(shared: Path, monkeypatch: pytest.MonkeyPatch):
+    """The DCGAN tutorial's trace, and our DCGAN with its weights, fed with its noise."""
+    folder = shared / "golden" / "dcgan"
+    trace = json.loads((folder / "trace.json").read_text())
+    tensors, c = load_file(folder / "tensors.safetensors"), trace["config"]
+    own = ("nz", "ngf", "ndf", "batch_size", "lr", "beta1", "beta2")
+    config = dcgan.Config(size=str(c["image_size"]), **{name: c[name] for name in own})
+    method = dcgan.DCGAN(config, {"pictures": c["nc"]})
+    for name in ("G", "D"):
+        weights = load_file(folder / f"initial_{name}.safetensors")
+        method.get_submodule(name).load_state_dict(weights)
+    noise = iter(tensors["noise"].flatten(2))
+    monkeypatch.setattr(dcgan.torch, "randn", lambda *size, **where: next(noise).view(*size))
+    return trace, tensors["real"], method, folder
+
+
+def test_dcgan_has_the_tutorials_parameters(tutorial):
+    trace, _, method, _ = tutorial
+    for name, count in trace["parameters"].items():
+        assert sum(p.numel() for p in method.get_submodule(name).parameters()) == count
+
+
+def test_dcgans_losses_and_probabilities_follow_the_trace(tutorial):
+    trace, real, method, _ = tutorial
+    for i, wanted in enumerate(trace["losses"]):
+        losses = method.step({"pictures": real[i]})
+        assert {TUTORIAL_NAMES[name] for name in wanted} == losses.keys()
+        for name, value in wanted.items():
+            tolerance = 1e-4 if i == 0 else 1e-3
+            found = losses[TUTORIAL_NAMES[name]].item()
+            assert found == pytest.approx(value, rel=tolerance), (i, name)
+
+
+def test_dcgans_weights_and_running_statistics_end_where_the_trace_ends(tutorial):
+    trace, real, method, folder = tutorial
+    for i in range(len(trace["losses"])):
+        method.step({"pictures": real[i]})
+    for name in ("G", "D"):
+        final = load_file(folder / f"final_{name}.safetensors")
+        moved = method.get_submodule(name).state_dict()
+        assert moved.keys() == final.keys()
+        for key, value in final.items():
+            if key.endswith("num_batches_tracked"):
+                assert moved[key] == value
+                continue
+            near = torch.isclose(moved[key], value, rtol=1e-3, atol=2e-5).float().mean()
+            assert near > 0.95, (name, key, float(near))

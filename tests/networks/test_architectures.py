@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from ganvas.methods.dcgan import DiscriminatorNetwork
 from ganvas.networks.init import init_weights
 from ganvas.networks.norms import InstanceNorm2d
 from ganvas.networks.patchgan import PatchDiscriminator, PixelDiscriminator, smallest_patched
@@ -28,6 +29,8 @@ SMALL = {
     "unet": lambda norm: UnetGenerator(3, 2, 2, n_downs=5, norm=norm),
     "patch": lambda norm: PatchDiscriminator(3, 4, n_layers=2, norm=norm),
     "pixel": lambda norm: PixelDiscriminator(3, 4, norm=norm),
+    "dcgan": lambda norm: DiscriminatorNetwork(4, 3, (32, 32), norm),
+    "dcgan with layer norm": lambda _: DiscriminatorNetwork(4, 3, (32, 32), "layer"),
 }
 
 

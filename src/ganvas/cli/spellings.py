@@ -1,4 +1,5 @@
-"""Options as users of pytorch-CycleGAN-and-pix2pix spell them, turned into ours.
+"""Options as users of pytorch-CycleGAN-and-pix2pix, and of PyTorch's DCGAN example, spell them,
+turned into ours.
 
 Underscores are taken for hyphens everywhere. Where a spelling of the reference means something
 that we say otherwise, the table below says it; its older spellings are in it too.
@@ -14,7 +15,10 @@ RENAMED = {
     "fineSize": "size",
     "loadSize": "load-size",
     "batchSize": "batch-size",
-    "gan-mode": "objective",
+    "imageSize": "size",
+    "manualSeed": "seed",
+    "outf": "out",
+    "nc": "channels",
     "n-layers-D": "n-layers",
     "num-threads": "workers",
     "nThreads": "workers",
@@ -36,6 +40,8 @@ REFUSED = {
     "display-id": "no server is needed: see samples/ and report.html in the run directory",
     "dataset-mode": "leave it out; the layout is recognised from the folders",
     "load-iter": "use `ganvas resume RUN`, which goes on from the newest snapshot",
+    "ngpu": "one process trains on one device: see --device",
+    "accel": "leave it out; --device auto takes the fastest that is there",
     "use-wandb": "see log.jsonl, report.html and TensorBoard's events in the run directory",
 }
 
@@ -60,6 +66,12 @@ def discriminator_of(value: str) -> list[str]:
     return known[value]
 
 
+def objective_of(value: str) -> list[str]:
+    if value == "wgangp":  # there without its penalty
+        return ["--objective", "wgan", "--gp", "10"]
+    return ["--objective", value]
+
+
 def device_of(value: str) -> list[str]:
     if value.count(",") and value.strip(","):
         raise InputError(f"--gpu-ids {value}: several GPUs are not there yet; name one of them")
@@ -82,6 +94,7 @@ def epochs(option: str) -> Callable[[str], list[str]]:
 
 TOGETHER = ("n-epochs", "n-epochs-decay", "input-nc", "output-nc")
 TURNED: dict[str, Callable[[str], list[str]]] = {
+    "gan-mode": objective_of,
     "netG": generator_of,
     "netD": discriminator_of,
     "gpu-ids": device_of,
@@ -135,6 +148,9 @@ def without(option: str, tokens: list[str]) -> list[str]:
 def together(said: dict[str, str], turned: list[str]) -> list[str]:
     """Options that mean something only together."""
     out: list[str] = []
+    if turned[:2] == ["train", "dcgan"] and "n-epochs" in said:
+        # The DCGAN example's --niter: all epochs, at one rate.
+        out += ["--duration", f"{said.pop('n-epochs')}ep"]
     if said.keys() & {"n-epochs", "n-epochs-decay"}:
         constant = number("n-epochs", said.get("n-epochs", "100"))
         decay = number("n-epochs-decay", said.get("n-epochs-decay", "100"))

@@ -32,14 +32,14 @@ def command_of(method: str) -> Callable[..., None]:
 
     def command(**given: Any) -> None:
         from ganvas.progress import Bar, stopped_well
-        from ganvas.training import dry_run, train
+        from ganvas.training import dry_run, settings_of, train
 
         file, dry = given.pop("config", None), given.pop("dry_run", False)
         settings = read_settings_file(file) if file else {}
         kind.Config.from_mapping(settings, f"--config {file}")  # so that its faults name it
         settings = {k.replace("-", "_"): v for k, v in settings.items()}
         settings |= {name: value for name, value in given.items() if value is not None}
-        config = kind.Config.from_mapping(settings)
+        config = settings_of(method, settings)
         with Bar() as bar:
             if dry:
                 dry_run(method, config, bar)

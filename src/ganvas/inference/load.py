@@ -22,7 +22,7 @@ def load(path: Path | str, device: str = "auto") -> Method:
     description = read_description(folder)
     kind = method_class(description["method"])
     config = kind.Config.from_mapping(description["settings"], str(folder / DESCRIPTION))
-    method = kind(config, description["channels"])
+    method = kind(config, description["channels"], description.get("classes", ()))
     load_weights(method, folder / WEIGHTS)
     method.requires_grad_(False).eval()
     return Engine.start(device).place(method)

@@ -13,7 +13,8 @@ from ganvas.data.decode import decode
 from ganvas.data.sources import SUFFIXES, FileEntry, files_below, is_picture
 from ganvas.data.survey import look_at_all
 from ganvas.errors import InputError
-from ganvas.methods.base import Direction, Method, Translator
+from ganvas.methods.base import Direction, Method
+from ganvas.methods.translator import Translator
 from ganvas.runs.files import write_whole
 
 WITHOUT_ALPHA = (".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm")
@@ -129,7 +130,10 @@ def translator_of(method: Method) -> Translator:
         InputError: it makes pictures from noise.
     """
     if not isinstance(method, Translator):
-        raise InputError(f"{method.name} does not translate pictures")
+        raise InputError(
+            f"{method.name} makes pictures from noise and does not translate; `ganvas generate` "
+            "uses it"
+        )
     return method
 
 

@@ -6,6 +6,7 @@ from ganvas.errors import InputError, did_you_mean
 
 METHODS = {
     "cyclegan": "ganvas.methods.cyclegan:CycleGAN",
+    "dcgan": "ganvas.methods.dcgan:DCGAN",
 }
 
 

@@ -1,18 +1,19 @@
 """CycleGAN: Zhu, Park, Isola and Efros 2017, "Unpaired Image-to-Image Translation using
 Cycle-Consistent Adversarial Networks", as pytorch-CycleGAN-and-pix2pix computes it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from ganvas.config import Settings
 from ganvas.errors import InputError
-from ganvas.losses.objectives import OBJECTIVES
+from ganvas.losses import total
 from ganvas.losses.reconstruction import l1
-from ganvas.methods.base import Batch, Direction, Translator, frozen
+from ganvas.methods.adversarial import AdversarialSettings, ObjectiveName
+from ganvas.methods.base import Batch, Direction, frozen
+from ganvas.methods.translator import Translator
 from ganvas.networks.init import Init, init_weights
 from ganvas.networks.norms import Norm
 from ganvas.networks.patchgan import (
@@ -24,9 +25,12 @@ from ganvas.networks.pool import ImagePool
 from ganvas.networks.resnet import ResnetGenerator
 from ganvas.networks.unet import UnetGenerator
 
+LOGGED = ("D_A", "G_A", "cycle_A", "idt_A", "D_B", "G_B", "cycle_B", "idt_B")
+"""The order in which the reference prints them."""
+
 
 @dataclass(kw_only=True)
-class Config(Settings):
+class Config(AdversarialSettings):
     """CycleGAN"""
 
     direction: Direction = "AtoB"
@@ -37,8 +41,8 @@ class Config(Settings):
     """lambda of eq. 3 for y -> F(y) -> G(F(y)); paper: 10."""
     lambda_identity: float = 0.5
     """Weight of the identity loss (section 5.2), as a part of lambda_A and lambda_B; 0: none."""
-    objective: Literal["lsgan", "vanilla"] = "lsgan"
-    """The adversarial loss (section 4: least squares)."""
+    objective: ObjectiveName = "lsgan"
+    """The adversarial loss (section 4: lsgan, least squares)."""
     pool_size: int = 50
     """Generated pictures that the discriminators' history holds (section 4: 50); 0: none."""
     lr: float = 0.0002
@@ -81,11 +85,7 @@ class Config(Settings):
         for name in ("n_blocks", "n_layers", "ngf", "ndf"):
             self.at_least(name, 1)
         self.at_least("n_downs", 5)
-        for name in ("lr", "init_gain"):
-            if getattr(self, name) <= 0:
-                raise InputError(
-                    f"--{name.replace('_', '-')} {getattr(self, name):g}: must be above 0"
-                )
+        self.above_zero("init_gain")
         for name in ("beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"--{name} {getattr(self, name):g}: must be from 0 to below 1")
@@ -111,6 +111,9 @@ class Config(Settings):
                 "way; take a larger size, or fewer --n-layers or --n-downs"
             )
 
+    def channels_of(self, domain: str) -> int | None:
+        return self.channels_A if domain == "A" else self.channels_B
+
     @property
     def stride(self) -> int:
         return 2**self.n_downs if self.generator == "unet" else ResnetGenerator.stride
@@ -131,10 +134,13 @@ class CycleGAN(Translator):
     name = "cyclegan"
     Config = Config
     domains = ("A", "B")
-    layouts = ("unpaired",)
+    data = "unpaired"
+    dialect = "cyclegan"
 
-    def __init__(self, config: Config, channels: Mapping[str, int]) -> None:
-        super().__init__(config, channels)
+    def __init__(
+        self, config: Config, channels: Mapping[str, int], classes: Sequence[str] = ()
+    ) -> None:
+        super().__init__(config, channels, classes)
         self.config: Config = config
         c = config
         x, y = (self.channels[domain] for domain in self.x_and_y())
@@ -154,38 +160,45 @@ class CycleGAN(Translator):
         self.pool_x, self.pool_y = ImagePool(c.pool_size), ImagePool(c.pool_size)
         betas = (c.beta1, c.beta2)
         self.player("G", self.G_A, self.G_B, lr=c.lr, betas=betas)
-        self.player("D", self.D_A, self.D_B, lr=c.lr, betas=betas)
+        self.player("D", self.D_A, self.D_B, lr=c.rate_D, betas=betas)
         if c.ema:
             self.average(G_A=self.G_A, G_B=self.G_B)
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         G, F, D_X, D_Y, c = self.G_A, self.G_B, self.D_B, self.D_A, self.config
-        generator, discriminator = OBJECTIVES[c.objective]
         x, y = (batch[domain] for domain in self.x_and_y())
+        turn, losses = self.whose_turn(), {}
 
         # min over G, F:  L_GAN(G, D_Y) + L_GAN(F, D_X) + lambda L_cyc(G, F)  (eq. 3)
         y_, x_ = G(x), F(y)
-        with frozen(D_X, D_Y):
-            gan_G, gan_F = generator(D_Y(y_)), generator(D_X(x_))
-            # |F(G(x)) - x|_1 and |G(F(y)) - y|_1  (eq. 2)
-            cycle_x, cycle_y = c.lambda_A * l1(F(y_), x), c.lambda_B * l1(G(x_), y)
-            loss = gan_G + gan_F + cycle_x + cycle_y
-            identity = {}
-            if c.lambda_identity > 0:
-                # |G(y) - y|_1 and |F(x) - x|_1  (section 5.2)
-                identity["idt_A"] = c.lambda_identity * c.lambda_B * l1(G(y), y)
-                identity["idt_B"] = c.lambda_identity * c.lambda_A * l1(F(x), x)
-                loss = loss + identity["idt_A"] + identity["idt_B"]
-            self.descend("G", loss)
+        if "G" in turn:
+            with frozen(D_X, D_Y):
+                losses["G_A"] = self.generator_loss(D_Y(y_), lambda: D_Y(y))
+                losses["G_B"] = self.generator_loss(D_X(x_), lambda: D_X(x))
+                # |F(G(x)) - x|_1 and |G(F(y)) - y|_1  (eq. 2)
+                losses["cycle_A"] = c.lambda_A * l1(F(y_), x)
+                losses["cycle_B"] = c.lambda_B * l1(G(x_), y)
+                if c.lambda_identity > 0:
+                    # |G(y) - y|_1 and |F(x) - x|_1  (section 5.2)
+                    losses["idt_A"] = c.lambda_identity * c.lambda_B * l1(G(y), y)
+                    losses["idt_B"] = c.lambda_identity * c.lambda_A * l1(F(x), x)
+                self.descend("G", total(losses))
 
         # max over D_X, D_Y, on a history of generated pictures, at half the pace  (section 4)
-        loss_Y = discriminator(D_Y(y), D_Y(self.pool_y(y_.detach()))) / 2
-        loss_X = discriminator(D_X(x), D_X(self.pool_x(x_.detach()))) / 2
-        self.descend("D", loss_Y + loss_X)
+        if "D" in turn:
+            y_, x_ = self.pool_y(y_.detach()), self.pool_x(x_.detach())
+            judged = {"D_A": self.discriminator_loss("D_A", D_Y(y), D_Y(y_)) / 2}
+            judged["D_B"] = self.discriminator_loss("D_B", D_X(x), D_X(x_)) / 2
+            for name, D, real, fake in (("D_A", D_Y, y, y_), ("D_B", D_X, x, x_)):
+                for term, penalty in self.penalties(D, real, fake).items():
+                    judged[f"{name}_{term}"] = penalty / 2
+            self.descend("D", total(judged))
+            self.clip(D_X, D_Y)
+            losses |= judged
 
-        losses = {"D_A": loss_Y, "G_A": gan_G, "cycle_A": cycle_x, "idt_A": identity.get("idt_A")}
-        losses |= {"D_B": loss_X, "G_B": gan_F, "cycle_B": cycle_y, "idt_B": identity.get("idt_B")}
-        return {name: loss.detach() for name, loss in losses.items() if loss is not None}
+        order = [name for name in LOGGED if name in losses]
+        order += [name for name in losses if name not in LOGGED]
+        return {name: losses[name].detach() for name in order}
 
     @torch.inference_mode()
     def preview(self, batch: Batch) -> dict[str, Tensor]:

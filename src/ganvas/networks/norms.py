@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 Norm = Literal["instance", "batch", "none"]
+CriticNorm = Literal["batch", "layer", "instance", "none"]
 
 
 class InstanceNorm2d(nn.Module):
@@ -38,11 +40,41 @@ class InstanceNorm2d(nn.Module):
         return f"{self.channels}"
 
 
-def norm_layer(name: Norm) -> Callable[[int], nn.Module]:
-    """The layer that normalises `channels` channels: affine for batch, not for instance."""
+class BatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation whose running statistics take no values that are not finite.
+
+    Otherwise a single step that went wrong, and is skipped, would spoil the network for use.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        kept = (self.running_mean, self.running_var)
+        if not self.training or kept[0] is None or kept[1] is None:
+            return super().forward(input)
+        # On copies: autograd keeps what it is given, and must not find it changed.
+        mean, var = kept[0].clone(), kept[1].clone()
+        momentum = 0.1 if self.momentum is None else self.momentum
+        output = F.batch_norm(input, mean, var, self.weight, self.bias, True, momentum, self.eps)
+        with torch.no_grad():
+            kept[0].copy_(torch.where(mean.isfinite(), mean, kept[0]))
+            kept[1].copy_(torch.where(var.isfinite(), var, kept[1]))
+            if self.num_batches_tracked is not None:
+                self.num_batches_tracked.add_(1)
+        return output
+
+
+def layer_norm(channels: int) -> nn.Module:
+    """Layer normalisation over (C, H, W) with a scale and a shift for each channel
+    (Ba et al. 2016), as critics of WGAN-GP have it."""
+    return nn.GroupNorm(1, channels)
+
+
+def norm_layer(name: Norm | CriticNorm) -> Callable[[int], nn.Module]:
+    """The layer that normalises `channels` channels: affine for batch and layer, not for
+    instance."""
     layers: dict[str, Callable[[int], nn.Module]] = {
         "instance": InstanceNorm2d,
-        "batch": nn.BatchNorm2d,
+        "batch": BatchNorm2d,
+        "layer": layer_norm,
         "none": lambda channels: nn.Identity(),
     }
     return layers[name]

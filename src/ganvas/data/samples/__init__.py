@@ -64,7 +64,7 @@ SAMPLES: dict[str, Sample] = {
                 "conditional": True,
                 "lr": 0.0005,
                 "batch_size": 64,
-                "duration": "2min",
+                "duration": "40ep",
                 "ema": "2kimg",
             }
         },

@@ -1,0 +1,224 @@
+"""Generators against discriminators: any objective and any penalty, in any method."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from math import floor
+from typing import Literal
+
+from torch import Tensor, nn
+
+from ganvas.config import Settings, option_name
+from ganvas.errors import InputError
+from ganvas.losses.objectives import OBJECTIVES, Objective
+from ganvas.losses.penalties import clip_weights, drift, gradient_penalty, lazy_weight, r1, r2
+from ganvas.methods.base import Method
+
+ObjectiveName = Literal[
+    "lsgan",
+    "vanilla",
+    "vanilla-saturating",
+    "wgan",
+    "hinge",
+    "logistic",
+    "logistic-saturating",
+    "rpgan",
+]
+SCORES_COMPARED = 128
+MOST_STEPS = 1000
+
+
+@dataclass(kw_only=True)
+class AdversarialSettings(Settings):
+    """Objective and penalties"""
+
+    objective: ObjectiveName = "vanilla"
+    """The adversarial loss."""
+    real_label: float = 1.0
+    """What discriminators shall say of real pictures, with lsgan (there b) and vanilla;
+    0.9 is one-sided label smoothing (Salimans et al. 2016)."""
+    fake_label: float = 0.0
+    """What they shall say of generated pictures, with lsgan (there a) and vanilla."""
+    generator_label: float = 1.0
+    """What generators want them to say, with lsgan (there c) and vanilla."""
+    gp: float = 0.0
+    """Weight of the gradient penalty: lambda of WGAN-GP, there 10; 0: none."""
+    gp_target: float = 1.0
+    """The norm that the gradient penalty pulls gradients towards."""
+    gp_at: Literal["mixed", "real", "fake"] = "mixed"
+    """The pictures that it looks at: points between real and generated ones, or only these."""
+    r1_gamma: float = 0.0
+    """Weight of R1, the gradients at real pictures (Mescheder et al. 2018), such as 10; 0: none."""
+    r2_gamma: float = 0.0
+    """Weight of R2, the gradients at generated pictures; 0: none."""
+    penalty_every: int = 1
+    """Apply gp, R1 and R2 at every so many-th step of the discriminators only, and so many times
+    as strong (StyleGAN2's lazy regularisation: 16)."""
+    drift: float = 0.0
+    """Weight of the squared scores of real pictures, epsilon of ProGAN, there 0.001; 0: none."""
+    clip: float | None = None
+    """Bound on the discriminators' weights, c of the first WGAN, there 0.01. Left out: none."""
+    d_steps: str = "1"
+    """Steps of the discriminators for one of the generators, such as 5; 1/2 or 0.5 gives the
+    generators two for one. Each step has pictures of its own."""
+    lr: float = 0.0002
+    """Learning rate of Adam."""
+    lr_D: float | None = None
+    """The discriminators' learning rate (Heusel et al. 2017). Left out: that of --lr."""
+
+    def check(self) -> None:
+        super().check()
+        for name in ("gp", "r1_gamma", "r2_gamma", "drift"):
+            self.at_least(name, 0)
+        self.at_least("penalty_every", 1)
+        for name in ("gp_target", "clip", "lr", "lr_D"):
+            if getattr(self, name) is not None:
+                self.above_zero(name)
+        has = OBJECTIVES[self.objective].labels
+        for name in ("real_label", "fake_label", "generator_label"):
+            default = type(self).__dataclass_fields__[name].default
+            if name not in has and getattr(self, name) != default:
+                able = ", ".join(key for key, o in OBJECTIVES.items() if name in o.labels)
+                raise InputError(
+                    f"--{option_name(name)}: the {self.objective} objective has no such label; "
+                    f"these have: {able}"
+                )
+        if self.objective.startswith("vanilla"):
+            for name in ("real_label", "fake_label", "generator_label"):
+                if not 0 <= getattr(self, name) <= 1:
+                    raise InputError(
+                        f"--{option_name(name)} {getattr(self, name):g}: must be from 0 to 1, as "
+                        "cross entropy wants; lsgan takes any number"
+                    )
+        _ = self.pace  # refuses what is no number
+
+    @property
+    def rate_D(self) -> float:
+        """The learning rate that the discriminators begin with."""
+        return self.lr if self.lr_D is None else self.lr_D
+
+    @property
+    def pace(self) -> Fraction:
+        """Steps of the discriminators for one of the generators."""
+        try:
+            pace = Fraction(self.d_steps.replace(" ", "")).limit_denominator(MOST_STEPS)
+        except (ValueError, ZeroDivisionError):
+            pace = Fraction(0)
+        if not Fraction(1, MOST_STEPS) <= pace <= MOST_STEPS:
+            raise InputError(
+                f"--d-steps {self.d_steps}: wants a number such as 5, or a part such as 1/2, from "
+                f"1/{MOST_STEPS} to {MOST_STEPS}"
+            )
+        return pace
+
+
+class Adversarial(Method):
+    """A method with generators, the player G, and discriminators, the player D.
+
+    A step asks `whose_turn` first. Scores are raw, (N, 1) or (N, 1, h, w).
+    """
+
+    def __init__(
+        self, config: AdversarialSettings, channels: Mapping[str, int], classes: Sequence[str] = ()
+    ) -> None:
+        super().__init__(config, channels, classes)
+        self.rules = config
+        self.objective = with_labels(OBJECTIVES[config.objective], config)
+
+    def whose_turn(self) -> frozenset[str]:
+        """Begin a step: the players that move in it, by --d-steps."""
+        self.vitals = {}
+        done, self.steps = self.steps, self.steps + 1
+        pace = self.rules.pace
+        rates = {"D": min(pace, Fraction(1)), "G": min(1 / pace, Fraction(1))}
+        return frozenset(
+            p for p, rate in rates.items() if floor((done + 1) * rate) > floor(done * rate)
+        )
+
+    def generator_loss(self, fake: Tensor, real: Callable[[], Tensor]) -> Tensor:
+        """Of the scores of generated pictures; those of real ones are asked for only where the
+        objective compares the two."""
+        if not self.objective.relativistic:
+            return self.objective.generator(fake)
+        compared = real()
+        check_alike(compared, fake, f"--objective {self.rules.objective}")
+        return self.objective.generator(fake, compared)
+
+    def discriminator_loss(self, name: str, real: Tensor, fake: Tensor) -> Tensor:
+        """Of the scores of real and of generated pictures; `name` is the discriminator's."""
+        self.vitals |= {f"{name} real": real.detach().float().mean()}
+        self.vitals |= {f"{name} fake": fake.detach().float().mean()}
+        self.vitals |= {f"{name} order": order(real.detach(), fake.detach())}
+        if self.objective.relativistic:
+            check_alike(real, fake, f"--objective {self.rules.objective}")
+        loss = self.objective.discriminator(real, fake)
+        return loss + self.rules.drift * drift(real) if self.rules.drift else loss
+
+    def penalties(
+        self, D: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor
+    ) -> dict[str, Tensor]:
+        """The terms on D's gradients that this step has, by name, times their weights."""
+        c = self.rules
+        if c.gp and c.gp_at == "mixed":
+            check_alike(real, fake, "--gp-at mixed")
+        lazy = lazy_weight(self.descents["D"], c.penalty_every)
+        terms: dict[str, tuple[float, Callable[[], Tensor]]] = {
+            "gp": (c.gp, lambda: gradient_penalty(D, real, fake, c.gp_target, c.gp_at)),
+            "r1": (c.r1_gamma, lambda: r1(D, real)),
+            "r2": (c.r2_gamma, lambda: r2(D, fake)),
+        }
+        return {name: lazy * w * term() for name, (w, term) in terms.items() if lazy and w}
+
+    def clip(self, *discriminators: nn.Module) -> None:
+        """Bound the discriminators' weights, after their step, where --clip says so."""
+        if self.rules.clip is not None:
+            clip_weights(self.rules.clip, *discriminators)
+
+    @property
+    def notes(self) -> list[str]:
+        c, found = self.rules, []
+        if c.objective == "wgan" and not (c.gp or c.clip or c.r1_gamma or c.r2_gamma):
+            found.append(
+                "--objective wgan alone bounds its discriminators by nothing, and they will run "
+                "away: add --gp 10 (WGAN-GP), or --clip 0.01 (the first WGAN)"
+            )
+        discriminators = nn.ModuleList(self.players["D"])
+        if c.gp and any(isinstance(m, nn.BatchNorm2d) for m in discriminators.modules()):
+            found.append(
+                "--gp with batch norm in a discriminator: there, what one picture gets depends on "
+                "the others; the paper of WGAN-GP takes layer norm"
+            )
+        return found
+
+
+def with_labels(objective: Objective, config: AdversarialSettings) -> Objective:
+    """The objective with its labels as set."""
+    given = {name: getattr(config, name) for name in objective.labels}
+    wanted = {"generator_label": given.pop("generator_label")} if "generator_label" in given else {}
+    return objective._replace(
+        generator=partial(objective.generator, **wanted),
+        discriminator=partial(objective.discriminator, **given),
+    )
+
+
+def check_alike(real: Tensor, fake: Tensor, option: str) -> None:
+    """Refuse to compare what differs in size: pictures of two domains may, without a crop.
+
+    Raises:
+        InputError: names the option that compares them.
+    """
+    if real.shape != fake.shape:
+        sizes = [f"{x.shape[-1]}x{x.shape[-2]}" for x in (real, fake)]
+        raise InputError(
+            f"{option}: compares real with generated pictures, but these differ in size (here, "
+            f"{' and '.join(sizes)}); take a --preprocess that crops, or another of these"
+        )
+
+
+def order(real: Tensor, fake: Tensor) -> Tensor:
+    """How often a real score is above a generated one: 1 where a discriminator tells all apart,
+    1/2 where it guesses. Of at most so many scores each."""
+    r, f = (s.flatten()[:: max(1, s.numel() // SCORES_COMPARED)].float() for s in (real, fake))
+    difference = r[:, None] - f[None, :]
+    return (difference.sign().mean() + 1) / 2

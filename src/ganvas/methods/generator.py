@@ -1,0 +1,126 @@
+"""Methods that make pictures from noise."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ganvas.errors import InputError, did_you_mean
+from ganvas.methods.adversarial import Adversarial
+from ganvas.methods.base import Batch
+from ganvas.pictures import from_unit, to_image
+
+AT_ONCE = 16
+
+
+class Generator(Adversarial):
+    """A method that turns latents z ~ N(0, I) into pictures, of a class where it was trained so.
+
+    A subclass gives `nz` and `synthesise`.
+    """
+
+    domains = ("pictures",)
+    data = "pictures"
+    nz: int
+    """Numbers in a latent."""
+
+    def synthesise(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """Latents (N, nz) and labels (N,) to pictures (N, C, H, W) in [-1, 1], by the averaged
+        network where an average is kept. Labels are None where the method knows no classes."""
+        raise NotImplementedError  # pragma: no cover
+
+    @property
+    def conditional(self) -> bool:
+        """Whether pictures are asked for by class."""
+        return bool(self.classes)
+
+    def latents(self, seeds: Iterable[int]) -> Tensor:
+        """One latent a seed, (N, nz): each follows from its seed alone."""
+        rows = [
+            torch.randn(self.nz, generator=torch.Generator().manual_seed(seed)) for seed in seeds
+        ]
+        return torch.stack(rows).to(next(self.parameters()).device)
+
+    def labels(self, seeds: Sequence[int], label: str | None = None) -> Tensor | None:
+        """One label a seed, (N,): of the named class, or of each class in turn.
+
+        Raises:
+            InputError: there is no such class, or the method knows none.
+        """
+        if not self.conditional:
+            if label is not None:
+                raise InputError(
+                    f"--class {label}: this run was trained without classes; train one with "
+                    "--conditional on class folders"
+                )
+            return None
+        if label is not None and label not in self.classes:
+            raise InputError(
+                f"--class {label}: there is no such class{did_you_mean(label, list(self.classes))};"
+                f" there are {', '.join(self.classes)}"
+            )
+        picked = [self.classes.index(label) if label else s % len(self.classes) for s in seeds]
+        return torch.tensor(picked, device=next(self.parameters()).device)
+
+    @torch.no_grad()
+    def generate(
+        self, seeds: Iterable[int] = range(16), label: str | None = None
+    ) -> list[Image.Image]:
+        """A picture for each seed, always the same for the same seed, however many are asked for.
+
+        `label` names a class; left out, seed s of a class-conditional run shows class s modulo
+        the number of classes.
+
+        Raises:
+            InputError: there is no such class, or the pictures have neither 1 nor 3 channels
+                (`generate_tensor` gives those).
+        """
+        if self.channels["pictures"] not in (1, 3):
+            raise InputError(
+                f"pictures of {self.channels['pictures']} channels are no PIL pictures; "
+                "generate_tensor gives them as a tensor"
+            )
+        return [to_image(from_unit(x)) for x in self.generate_tensor(seeds, label)]
+
+    @torch.no_grad()
+    def generate_tensor(self, seeds: Iterable[int] = range(16), label: str | None = None) -> Tensor:
+        """As `generate`, but as a tensor (N, C, H, W) in [-1, 1].
+
+        Raises:
+            InputError: there is no such class, or the network's answer is not finite.
+        """
+        seeds = checked(seeds)
+        return self.render(self.latents(seeds), self.labels(seeds, label))
+
+    @torch.no_grad()
+    def render(self, z: Tensor, labels: Tensor | None, at_once: int = AT_ONCE) -> Tensor:
+        """Latents (N, nz) to pictures, a few at once."""
+        parts = [None] * -(-len(z) // at_once) if labels is None else labels.split(at_once)
+        x = torch.cat(
+            [self.synthesise(*few) for few in zip(z.split(at_once), parts, strict=True)]
+        ).float()
+        if not x.isfinite().all():
+            raise InputError(
+                "the network's answer is not finite: its training has diverged; take an earlier "
+                "snapshot"
+            )
+        return x
+
+    @torch.inference_mode()
+    def preview(self, batch: Batch) -> dict[str, Tensor]:
+        """The pictures of seeds 0, 1, 2 ...: the same latents every time."""
+        seeds = range(self.config.previews)
+        return {"fake": self.synthesise(self.latents(seeds), self.labels(seeds))}
+
+
+def checked(seeds: Iterable[int]) -> list[int]:
+    """The seeds, at least one, each from 0 to below 2^63.
+
+    Raises:
+        InputError: they are not.
+    """
+    found = list(seeds)
+    if not found or not all(isinstance(s, int) and 0 <= s < 2**63 for s in found):
+        raise InputError(f"seeds {found[:3]}: wants whole numbers from 0 on, at least one")
+    return found
