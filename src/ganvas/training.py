@@ -38,9 +38,9 @@ def settings_of(method: str, given: dict[str, Any]) -> Settings:
     Raises:
         InputError: an unknown name, or a value that no training can have.
     """
-    kind = method_class(method)
-    kind.Config.from_mapping(given)  # so that faults are those of what was given
-    return kind.Config.from_mapping(suggested(str(given.get("data", "")), method) | given)
+    return method_class(method).Config.from_mapping(
+        suggested(str(given.get("data", "")), method) | given
+    )
 
 
 def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:
@@ -167,12 +167,15 @@ def prepare(method: str, config: Settings, watcher: Watcher, run: Run) -> Traini
         watcher.said(f"{config.data} comes with settings for what is left out: {text}")
     engine = Engine.start(config.device, config.precision, config.threads)
     data = open_training_set(kind.data, config, watcher.reading)
+    config.check_whole({size for _, size in data.whole_sizes()})
     for picture, size in data.whole_sizes():
         config.check_size(*size, f"{picture} ({size[0]}x{size[1]} after --preprocess)")
     for note in data.notes:
         watcher.said(note)
     torch.manual_seed(config.seed)
     network = engine.place(kind(config, data.channels, data.classes))
+    if config.decay and config.lr_policy != "linear":
+        watcher.said(f"--decay: without effect, for --lr-policy is {config.lr_policy}")
     for note in network.notes:
         watcher.said(note)
     clock = Clock(data.epoch_size)

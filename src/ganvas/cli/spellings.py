@@ -125,6 +125,8 @@ def accept_reference_spellings(argv: list[str]) -> list[str]:
         name = RENAMED.get(name, name)
         if argv[:1] == ["train"] and name in REFUSED:
             raise InputError(f"{token}: {REFUSED[name]}")
+        if argv[:2] == ["train", "dcgan"] and name in ("netG", "netD"):
+            raise InputError(f"{token}: leave it out: dcgan has one architecture, and starts anew")
         if value is None and (name in TURNED or name in TOGETHER):
             raise InputError(f"{token}: wants a value")
         if name in TOGETHER or name == "no-lsgan":
@@ -148,15 +150,15 @@ def without(option: str, tokens: list[str]) -> list[str]:
 def together(said: dict[str, str], turned: list[str]) -> list[str]:
     """Options that mean something only together."""
     out: list[str] = []
-    if turned[:2] == ["train", "dcgan"] and "n-epochs" in said:
-        # The DCGAN example's --niter: all epochs, at one rate.
-        out += ["--duration", f"{said.pop('n-epochs')}ep"]
+    # The DCGAN example has no decay: its --niter is all epochs.
+    from_noise = turned[:2] == ["train", "dcgan"]
     if said.keys() & {"n-epochs", "n-epochs-decay"}:
         constant = number("n-epochs", said.get("n-epochs", "100"))
-        decay = number("n-epochs-decay", said.get("n-epochs-decay", "100"))
+        decay = number("n-epochs-decay", said.get("n-epochs-decay", "0" if from_noise else "100"))
         out += ["--duration", f"{constant + decay:g}ep"]
         if decay:
             out += ["--decay", f"{decay:g}ep"]
+            out += ["--lr-policy", "linear"] if from_noise else []
         elif "--lr-policy" not in turned:
             out += ["--lr-policy", "constant"]
     swapped = "BtoA" in turned

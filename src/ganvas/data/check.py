@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Literal, Protocol
 
 from ganvas.config import Settings, option_name
-from ganvas.data.layouts import Layout, recognise
+from ganvas.data.layouts import SHARED_SHAPE, Layout, beside_folders, recognise, side_by_side
 from ganvas.data.opening import KINDS
 from ganvas.data.sources import files_in, is_picture, open_source
 from ganvas.data.survey import Seen, converted, first_names, look_at_all, said
@@ -19,8 +19,6 @@ HELD_OUT = ("test", "val")
 FEW = 100
 """Training parts with fewer pictures get a warning."""
 SMALLEST_SUGGESTED = 32
-SHARED_SHAPE = 1.02
-"""Pictures whose width to height differ by less have one shape."""
 LONGEST_SHAPE = 4
 SHOWN = 3
 PARTS_SHOWN = 20
@@ -106,6 +104,10 @@ def check(
         notes += small(layout, [s for seen in good.values() for s in seen], wanted)
     notes += shapes(layout, good, training)
     notes += tiny(layout, training)
+    if layout.kind == "unlabelled" and (loose := beside_folders(layout)):
+        notes.append(
+            f"{loose[0].name} lies beside folders, so that these are not taken for classes"
+        )
     notes += no_pictures(files_in(source))
     suggestions = suggested(takes, methods or {}, source, layout, parts, training, min(wanted))
     return Findings(source, layout, parts, problems, notes, suggestions)
@@ -246,10 +248,6 @@ def shapes(
             f"width / height goes from {ratios[0]:.2f} to {ratios[-1]:.2f}; the default "
             f"--preprocess {what_happens}"
         )
-
-
-def side_by_side(size: tuple[int, int]) -> bool:
-    return 1 / SHARED_SHAPE < size[0] / (2 * size[1]) < SHARED_SHAPE
 
 
 def shared_shape(sizes: Sequence[tuple[int, int]]) -> float | None:
