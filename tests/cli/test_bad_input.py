@@ -245,7 +245,7 @@ CASES |= {
     "too small for dcgan": (DCGAN + "--size 100x15", "--size 100x15: dcgan wants at least 16"),
     "sizes that differ": (DCGAN + "--preprocess none", "but a generator makes one", "center_crop"),
     "two channels": (DCGAN + "--channels 2", "--channels 2: must be 1 (grey) or 3 (RGB)"),
-    "no objective": (DCGAN + "--objective wgan-gp", "--objective", 'Did you mean "wgan"?'),
+    "no objective": (DCGAN + "--objective wgann", "--objective", 'Did you mean "wgan"?'),
     "labels where none are": (
         DCGAN + "--objective hinge --real-label 0.9",
         "--real-label: the hinge objective has no such label; these have: lsgan, vanilla",
@@ -349,6 +349,7 @@ SPELLINGS = {
     "--gan_mode vanilla": {"objective": "vanilla"},
     "--no_lsgan": {"objective": "vanilla"},
     "--gan_mode wgangp": {"objective": "wgan", "gp": 10.0},
+    "--objective wgan-gp --epochs 7": {"objective": "wgan", "gp": 10.0, "duration": "7ep"},
     "--netG resnet_6blocks": {"n_blocks": 6},
     "--which_model_netG resnet_9blocks": {},
     "--netG unet_128 --crop_size 128": {"generator": "unet", "n_downs": 7, "size": "128"},

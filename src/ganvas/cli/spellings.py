@@ -16,6 +16,7 @@ RENAMED = {
     "loadSize": "load-size",
     "batchSize": "batch-size",
     "imageSize": "size",
+    "image-size": "size",
     "manualSeed": "seed",
     "outf": "out",
     "nc": "channels",
@@ -40,6 +41,8 @@ REFUSED = {
     "display-id": "no server is needed: see samples/ and report.html in the run directory",
     "dataset-mode": "leave it out; the layout is recognised from the folders",
     "load-iter": "use `ganvas resume RUN`, which goes on from the newest snapshot",
+    "dataset": "leave it out; the layout is recognised from the folders",
+    "cuda": "leave it out; --device auto takes the fastest that is there",
     "ngpu": "one process trains on one device: see --device",
     "accel": "leave it out; --device auto takes the fastest that is there",
     "use-wandb": "see log.jsonl, report.html and TensorBoard's events in the run directory",
@@ -67,7 +70,7 @@ def discriminator_of(value: str) -> list[str]:
 
 
 def objective_of(value: str) -> list[str]:
-    if value == "wgangp":  # there without its penalty
+    if value in ("wgangp", "wgan-gp"):  # in the reference without its penalty
         return ["--objective", "wgan", "--gp", "10"]
     return ["--objective", value]
 
@@ -95,6 +98,9 @@ def epochs(option: str) -> Callable[[str], list[str]]:
 TOGETHER = ("n-epochs", "n-epochs-decay", "input-nc", "output-nc")
 TURNED: dict[str, Callable[[str], list[str]]] = {
     "gan-mode": objective_of,
+    "objective": objective_of,
+    "num-epochs": epochs("duration"),
+    "epochs": epochs("duration"),
     "netG": generator_of,
     "netD": discriminator_of,
     "gpu-ids": device_of,

@@ -1,5 +1,6 @@
 """What a source holds, what is wrong with it, and what to train on it: `ganvas data check`."""
 
+import math
 import shlex
 import statistics
 from collections import Counter, defaultdict
@@ -19,6 +20,9 @@ HELD_OUT = ("test", "val")
 FEW = 100
 """Training parts with fewer pictures get a warning."""
 SMALLEST_SUGGESTED = 32
+MANY, STEPS_SUGGESTED, MOST_EPOCHS = 50_000, 3_000, 1_000
+"""Sets of one domain with fewer pictures are to be seen more often than the default says, in so
+many steps."""
 LONGEST_SHAPE = 4
 SHOWN = 3
 PARTS_SHOWN = 20
@@ -344,6 +348,11 @@ def command(
     if bad := max(bad) if kind.data == "unpaired" else sum(bad):
         options["max_bad"] = str(bad)
         reasons.append(f"--max-bad {bad}: skips what cannot be read; better mend or remove it")
+    count = len(pictures)
+    if kind.data == "pictures" and count < MANY:
+        epochs = math.ceil(STEPS_SUGGESTED * config().batch_size / count / 10) * 10
+        options["duration"] = f"{min(epochs, MOST_EPOCHS)}ep"
+        reasons.append("--duration: the default of 5 epochs is meant for larger sets")
     text = " ".join(f"--{option_name(name)} {value}" for name, value in options.items())
     return [f"ganvas train {method} {text}", *(f"  {reason}" for reason in reasons)]
 
