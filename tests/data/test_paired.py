@@ -217,7 +217,9 @@ def test_folders_without_a_common_name_are_no_pairs(tmp_path):
     folder = folders(tmp_path, train=2)
     for path in (folder / "trainB").iterdir():
         path.rename(path.with_stem(f"b{path.stem}"))
-    with pytest.raises(InputError, match=r"there are no pairs \(trainA/0.png: no picture in trainB"):
+    with pytest.raises(
+        InputError, match=r"there are no pairs \(trainA/0.png: no picture in trainB"
+    ):
         opened(folder, max_bad=9)
 
 

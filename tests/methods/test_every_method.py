@@ -51,6 +51,7 @@ OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
     ],
     "pix2pix": [
         {"norm": "none"},
+        {"size": 64, "n_downs": 6},
         {"size": 64, "norm": "instance"},
         {"generator": "resnet", "n_blocks": 1},
         {"discriminator": "pixel"},

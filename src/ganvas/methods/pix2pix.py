@@ -15,7 +15,7 @@ from ganvas.methods.adversarial import ObjectiveName
 from ganvas.methods.base import Batch, Direction, frozen
 from ganvas.methods.translator import Translator, TranslatorSettings
 from ganvas.networks.init import init_weights
-from ganvas.networks.norms import Norm
+from ganvas.networks.norms import Norm, use_own_statistics
 
 
 @dataclass(kw_only=True)
@@ -29,6 +29,9 @@ class Config(TranslatorSettings):
     generator: Literal["resnet", "unet"] = "unet"
     dropout: bool = True
     norm: Norm = "batch"
+    statistics: Literal["own", "running"] = "own"
+    """What batch norms of a trained generator go by: own, those of the picture itself, as in
+    training at batch size 1 (section 3.3); running, averages over the training."""
 
     def check(self) -> None:
         super().check()
@@ -38,7 +41,8 @@ class Config(TranslatorSettings):
 class Pix2Pix(Translator):
     """G: (x, z) -> y, judged by D beside its input, and held to the y that belongs to x.
 
-    z is dropout (section 3.1).
+    z is dropout (section 3.1). In use it is off, so that a picture has one translation: there the
+    paper leaves it on. Batch norms go by the picture's own statistics in use, as in the paper.
     """
 
     name = "pix2pix"
@@ -58,6 +62,8 @@ class Pix2Pix(Translator):
         self.D = c.make_discriminator(x + y)
         for network in (self.G, self.D):
             init_weights(network, c.init_type, c.init_gain)
+        if c.statistics == "own":
+            use_own_statistics(self.G)
         self.player("G", self.G, lr=c.lr, betas=(c.beta1, c.beta2))
         self.player("D", self.D, lr=c.rate_D, betas=(c.beta1, c.beta2))
         if c.ema:
@@ -106,6 +112,12 @@ class Pix2Pix(Translator):
                 f"one direction; take --direction {trained}"
             )
         return self.best("G")
+
+    @property
+    def notes(self) -> list[str]:
+        small = self.config.generator == "unet" and self.config.n_downs == 5
+        none = ["--n-downs 5: so small a unet has no layer with dropout"]
+        return [*(none if small and self.config.dropout else []), *super().notes]
 
     @property
     def smallest(self) -> int:
