@@ -52,6 +52,17 @@ OWN: dict[str, dict[str, Any]] = {
         "penalty_every": 2,
         "d_steps": "3/2",
     },
+    "pix2pix": {
+        "size": 64,
+        "load_size": 68,
+        "ngf": 4,
+        "ndf": 4,
+        "n_downs": 6,
+        "n_layers": 2,
+        "direction": "BtoA",
+        "d_steps": "2/3",
+        "gp": 1,
+    },
 }
 """Five pictures in batches of two: epochs end in mid-batch, the pool is full after two steps; the
 turns of players and of penalties do not fall together with log lines and snapshots."""
@@ -72,6 +83,10 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (classes / name).mkdir(parents=True)
         for i, path in enumerate(sorted((folder / part).glob("*.png"))[:3]):
             (classes / name / f"{i}.png").write_bytes(path.read_bytes())
+    (folder / "pairs" / "train").mkdir(parents=True)
+    for i in range(5):
+        pixels = chance.integers(0, 256, (40, 80, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / "pairs" / "train" / f"{i}.png")
     return folder
 
 
@@ -85,7 +100,7 @@ def never_stopped(request: pytest.FixtureRequest, pictures: Path, tmp_path_facto
 
 
 def train(method: str, data: Path, out: Path, **changes) -> int:
-    data = data if method == "cyclegan" else data / "classes"
+    data = data / {"dcgan": "classes", "pix2pix": "pairs"}.get(method, "")
     options = SHARED | OWN[method] | {"data": data, "out": out} | changes
     argv = ["train", method]
     for name, value in options.items():

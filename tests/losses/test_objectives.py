@@ -169,6 +169,21 @@ def test_the_labels_named_are_the_keywords_taken(name):
     assert tuple(word for word in keywords if word not in ("real", "fake")) == objective.labels
 
 
+@NAMES
+def test_the_parts_of_a_discriminators_half_take_one_label_each_and_add_up(name):
+    objective, (real, fake) = OBJECTIVES[name], scores_of((4, 1))
+    assert (objective.parts is None) == objective.relativistic
+    if objective.parts is None:
+        return
+    labels = {"real_label": 0.8, "fake_label": 0.1} if objective.labels else {}
+    parts = [
+        part(scores, **({word: labels[word]} if labels else {}))
+        for part, scores, word in zip(objective.parts, (real, fake), labels or "rf", strict=True)
+    ]
+    assert objective.discriminator(real, fake, **labels).equal(parts[0] + parts[1])
+    assert gradients(parts[0], fake)[0].count_nonzero() == 0
+
+
 @given(real=st.floats(-200, 200, width=32), fake=st.floats(-200, 200, width=32))
 def test_vanilla_with_hard_labels_is_softplus_to_the_bit(real, fake):
     real, fake = torch.tensor([[real]]).requires_grad_(), torch.tensor([[fake]]).requires_grad_()

@@ -18,6 +18,7 @@ from ganvas.methods.dcgan import DCGAN
 SMALL = {
     "cyclegan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "dcgan": {"size": 16, "ngf": 4, "ndf": 4, "nz": 5},
+    "pix2pix": {"size": 32, "ngf": 4, "ndf": 4, "n_downs": 5, "n_layers": 2},
 }
 SHARED_VARIANTS: list[dict[str, Any]] = [
     {},
@@ -51,6 +52,16 @@ OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"norm_D": "instance"},
         {"norm_D": "none"},
     ],
+    "pix2pix": [
+        {"norm": "none"},
+        {"size": 64, "n_downs": 6},
+        {"size": 64, "norm": "instance"},
+        {"generator": "resnet", "n_blocks": 1},
+        {"discriminator": "pixel"},
+        {"dropout": False},
+        {"direction": "BtoA"},
+        {"lambda_L1": 0},
+    ],
 }
 CLASSES = ("cat", "dog", "emu")
 
@@ -74,6 +85,12 @@ def batch_of(method: Method, count: int = 2) -> dict[str, Tensor]:
 
 def discriminators(method: Method) -> list[str]:
     return [name for name in method.networks() if name.startswith("D")]
+
+
+def input_of(D: torch.nn.Module, method: Method) -> Tensor:
+    """What that discriminator could be shown: of as many channels as it takes."""
+    channels = next(p.shape[1] for p in D.parameters() if p.ndim == 4)
+    return torch.rand(2, channels, *method.config.width_height[::-1]) * 2 - 1
 
 
 def gradients_of_D(method: Adversarial, batch: dict[str, Tensor]) -> list[Tensor]:
@@ -131,7 +148,8 @@ def test_penalties_are_float32_under_autocast(kind, penalty):
     found = []
     for half in (False, True):
         method = make(kind, **{penalty: 10})
-        D, x = getattr(method, discriminators(method)[0]), batch_of(method)[method.domains[0]]
+        D = getattr(method, discriminators(method)[0])
+        x = input_of(D, method)
         torch.manual_seed(1)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
             (term,) = method.penalties(D, x, -x).values()

@@ -1,4 +1,4 @@
-"""CycleGAN and DCGAN against what the reference implementations computed, step by step."""
+"""CycleGAN, pix2pix and DCGAN against what the reference implementations computed, step by step."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from ganvas.losses.objectives import OBJECTIVES
-from ganvas.methods import dcgan
+from ganvas.methods import dcgan, pix2pix
 from ganvas.methods.cyclegan import Config, CycleGAN
 
 NETWORKS = ("G_A", "G_B", "D_A", "D_B")
@@ -116,6 +116,66 @@ def test_each_fake_is_judged_by_the_other_domains_discriminator(golden):
         torch.testing.assert_close(losses[name], value)
 
 
+@pytest.fixture
+def paired(shared: Path):
+    """The trace of the reference's pix2pix, and ours with its settings and initial weights."""
+    folder = shared / "golden" / "pix2pix_unet128"
+    trace = json.loads((folder / "trace.json").read_text())
+    c = trace["config"]
+    same = ("ngf", "ndf", "norm", "batch_size", "lr", "beta1", "beta2", "lambda_L1", "dropout")
+    config = pix2pix.Config(
+        size=str(c["image_size"]),
+        n_downs=7,
+        n_layers=c["n_layers_D"],
+        objective=c["gan_mode"],
+        direction=c["direction"],
+        **{name: c[name] for name in same},
+    )
+    method = pix2pix.Pix2Pix(config, {"A": c["input_nc"], "B": c["output_nc"]})
+    for name in ("G", "D"):
+        weights = load_file(folder / f"initial_{name}.safetensors")
+        method.get_submodule(name).load_state_dict(weights)
+    return trace, load_file(folder / "tensors.safetensors"), method, folder
+
+
+def test_pix2pix_has_the_references_parameters(paired):
+    trace, _, method, _ = paired
+    for name, count in trace["parameters"].items():
+        assert sum(p.numel() for p in method.get_submodule(name).parameters()) == count
+
+
+def test_pix2pix_losses_follow_the_trace(paired):
+    trace, tensors, method, _ = paired
+    for i, wanted in enumerate(trace["losses"]):
+        losses = method.step({"A": tensors["real_A"][i], "B": tensors["real_B"][i]})
+        assert list(losses) == ["G_GAN", "G_L1", "D_real", "D_fake"]
+        assert losses.keys() == wanted.keys()
+        tolerance = 1e-4 if i == 0 else 1e-3
+        for name, value in wanted.items():
+            assert losses[name].item() == pytest.approx(value, rel=tolerance), (i, name)
+
+
+def test_pix2pix_weights_and_running_statistics_end_where_the_trace_ends(paired):
+    trace, tensors, method, folder = paired
+    for i in range(len(trace["losses"])):
+        method.step({"A": tensors["real_A"][i], "B": tensors["real_B"][i]})
+    assert_ends_as(method, folder)
+
+
+def assert_ends_as(method, folder: Path) -> None:
+    """Nearly all weights and running statistics of G and of D are those of the trace's end."""
+    for name in ("G", "D"):
+        final = load_file(folder / f"final_{name}.safetensors")
+        moved = method.get_submodule(name).state_dict()
+        assert moved.keys() == final.keys()
+        for key, value in final.items():
+            if key.endswith("num_batches_tracked"):
+                assert moved[key] == value
+                continue
+            near = torch.isclose(moved[key], value, rtol=1e-3, atol=2e-5).float().mean()
+            assert near > 0.95, (name, key, float(near))
+
+
 TUTORIAL_NAMES = {
     "Loss_D": "D",
     "Loss_G": "G",
@@ -163,13 +223,4 @@ def test_dcgans_weights_and_running_statistics_end_where_the_trace_ends(tutorial
     trace, real, method, folder = tutorial
     for i in range(len(trace["losses"])):
         method.step({"pictures": real[i]})
-    for name in ("G", "D"):
-        final = load_file(folder / f"final_{name}.safetensors")
-        moved = method.get_submodule(name).state_dict()
-        assert moved.keys() == final.keys()
-        for key, value in final.items():
-            if key.endswith("num_batches_tracked"):
-                assert moved[key] == value
-                continue
-            near = torch.isclose(moved[key], value, rtol=1e-3, atol=2e-5).float().mean()
-            assert near > 0.95, (name, key, float(near))
+    assert_ends_as(method, folder)

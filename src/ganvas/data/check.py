@@ -1,44 +1,29 @@
 """What a source holds, what is wrong with it, and what to train on it: `ganvas data check`."""
 
-import math
-import shlex
-import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import PurePosixPath
-from typing import Literal, Protocol
 
-from ganvas.config import Settings, option_name
-from ganvas.data.layouts import SHARED_SHAPE, Layout, beside_folders, recognise, side_by_side
-from ganvas.data.opening import KINDS
+from ganvas.config import Settings
+from ganvas.data.layouts import (
+    Layout,
+    beside_folders,
+    pairs_by_name,
+    recognise,
+    shared_shape,
+    side_by_side,
+)
 from ganvas.data.sources import files_in, is_picture, open_source
+from ganvas.data.suggest import Trains, halves, suggested, trained_by, why_pairs
 from ganvas.data.survey import Seen, converted, first_names, look_at_all, said
 
 HELD_OUT = ("test", "val")
 FEW = 100
 """Training parts with fewer pictures get a warning."""
-SMALLEST_SUGGESTED = 32
-MANY, STEPS_SUGGESTED, MOST_EPOCHS = 50_000, 3_000, 1_000
-"""Sets of one domain with fewer pictures are to be seen more often than the default says, in so
-many steps."""
-LONGEST_SHAPE = 4
 SHOWN = 3
 PARTS_SHOWN = 20
-
-
-class Trains(Protocol):
-    """What is asked of a method to suggest it: seen without knowing its room."""
-
-    @property
-    def data(self) -> Literal["unpaired", "pictures"]: ...
-
-    @property
-    def domains(self) -> tuple[str, ...]: ...
-
-    @property
-    def Config(self) -> type[Settings]: ...
 
 
 @dataclass(frozen=True)
@@ -90,7 +75,8 @@ def check(
         for name, found in layout.parts.items()
     }
     good = {name: [s for s in seen if not s.problem] for name, seen in parts.items()}
-    takes = trained_by(methods or {}, layout, good)
+    pairs = why_pairs(source, layout, good)
+    takes = trained_by(methods or {}, layout, bool(pairs))
     usual = next(iter(takes.values())).Config() if takes else Settings()
     wanted = size or usual.width_height
     bad = [s for seen in parts.values() for s in seen if s.problem]
@@ -105,15 +91,19 @@ def check(
     for name, seen in good.items():
         notes += converted(name, seen, 1 if all(s.grey for s in seen) else 3)
     if not source.startswith("sample:"):
-        notes += small(layout, [s for seen in good.values() for s in seen], wanted)
+        shown = halves(good) if pairs and layout.kind != "unpaired" else good
+        notes += small(layout, [s for seen in shown.values() for s in seen], wanted)
     notes += shapes(layout, good, training)
+    notes += partners(source, layout)
     notes += tiny(layout, training)
     if layout.kind == "unlabelled" and (loose := beside_folders(layout)):
         notes.append(
             f"{loose[0].name} lies beside folders, so that these are not taken for classes"
         )
     notes += no_pictures(files_in(source))
-    suggestions = suggested(takes, methods or {}, source, layout, parts, training, min(wanted))
+    suggestions = suggested(
+        takes, methods or {}, source, layout, parts, training, min(wanted), pairs
+    )
     return Findings(source, layout, parts, problems, notes, suggestions)
 
 
@@ -254,10 +244,16 @@ def shapes(
         )
 
 
-def shared_shape(sizes: Sequence[tuple[int, int]]) -> float | None:
-    """The width / height of all; None where they differ."""
-    ratios = [width / height for width, height in sizes]
-    return statistics.median(ratios) if max(ratios) / min(ratios) < SHARED_SHAPE else None
+def partners(source: str, layout: Layout) -> Iterator[str]:
+    """Of two folders that share most of their names, who would be left out of pairs."""
+    if layout.kind != "unpaired" or source.startswith("sample:"):
+        return
+    found, alone = pairs_by_name(layout, "train")
+    if len(found) > len(alone) > 0:
+        yield (
+            f"trainA and trainB share {len(found)} names; as pairs, {pictures_of(len(alone))} "
+            f"would have no partner ({listed(alone)})"
+        )
 
 
 def no_pictures(names: Iterable[str]) -> Iterator[str]:
@@ -273,96 +269,3 @@ def no_pictures(names: Iterable[str]) -> Iterator[str]:
             "left aside, since pictures do not end so: "
             + ", ".join(f"{count} {ending}" for ending, count in other.most_common())
         )
-
-
-def trained_by(
-    methods: Mapping[str, Trains], layout: Layout, good: dict[str, list[Seen]]
-) -> dict[str, Trains]:
-    """The methods for these pictures. Of train/, val/ and test/, pictures that are no pairs side
-    by side are of one domain."""
-    pictures = [s for seen in good.values() for s in seen]
-    pairs = layout.kind == "paired" and all(side_by_side(s.size) for s in pictures)
-    return {
-        name: kind
-        for name, kind in methods.items()
-        if layout.kind in KINDS[kind.data].layouts and not (pairs and kind.data == "pictures")
-    }
-
-
-def suggested(
-    takes: Mapping[str, Trains],
-    methods: Mapping[str, Trains],
-    source: str,
-    layout: Layout,
-    parts: dict[str, list[Seen]],
-    training: dict[str, list[Seen]],
-    most: int,
-) -> list[str]:
-    """A command for every method that trains on this layout, with its reasons."""
-    if methods and not takes:
-        wanted = "; ".join(f"{name} wants {wants(kind)}" for name, kind in methods.items())
-        return [f"no method here trains on {layout.kind} pictures yet: {wanted}"]
-    if not any(training.values()):
-        return ["none of the training pictures can be used"]
-    lines = []
-    for name, kind in takes.items():
-        domains = [f"train{domain}" for domain in kind.domains]
-        if empty := [
-            part for part in domains if layout.kind == "unpaired" and not training.get(part)
-        ]:
-            lines.append(f"{name} wants pictures in {' and '.join(f'{p}/' for p in empty)} first")
-            continue
-        lines += command(name, kind, source, parts, training, most)
-    if layout.kind == "labelled" and takes:
-        lines.append(f"  --conditional learns the {len(training)} classes too")
-    return lines
-
-
-def wants(kind: Trains) -> str:
-    """What a method trains on, and the folders where these have names."""
-    if kind.data == "pictures":
-        return "pictures of one domain, in class folders or not"
-    return f"unpaired ones ({', '.join(f'train{domain}/' for domain in kind.domains)})"
-
-
-def command(
-    method: str,
-    kind: Trains,
-    source: str,
-    parts: dict[str, list[Seen]],
-    training: dict[str, list[Seen]],
-    most: int,
-) -> list[str]:
-    config, pictures = kind.Config, [s.size for seen in training.values() for s in seen]
-    options = {"data": shlex.quote(source), "size": suggested_size(pictures, config().stride, most)}
-    reasons = []
-    grey = {name: all(s.grey for s in seen) for name, seen in training.items()}
-    if len(set(grey.values())) > 1 and hasattr(config, "lambda_identity"):
-        options["lambda_identity"] = "0"
-        part = next(name for name, is_grey in grey.items() if is_grey)
-        reasons.append(
-            f"--lambda-identity 0: only {part} is grey; --channels-A 3 --channels-B 3 would "
-            "keep the identity loss"
-        )
-    bad = [sum(bool(s.problem) for s in parts[name]) for name in training]
-    if bad := max(bad) if kind.data == "unpaired" else sum(bad):
-        options["max_bad"] = str(bad)
-        reasons.append(f"--max-bad {bad}: skips what cannot be read; better mend or remove it")
-    count = len(pictures)
-    if kind.data == "pictures" and count < MANY:
-        epochs = math.ceil(STEPS_SUGGESTED * config().batch_size / count / 10) * 10
-        options["duration"] = f"{min(epochs, MOST_EPOCHS)}ep"
-        reasons.append("--duration: the default of 5 epochs is meant for larger sets")
-    text = " ".join(f"--{option_name(name)} {value}" for name, value in options.items())
-    return [f"ganvas train {method} {text}", *(f"  {reason}" for reason in reasons)]
-
-
-def suggested_size(pictures: Sequence[tuple[int, int]], stride: int, most: int) -> str:
-    """A --size near the typical smaller side, and of the pictures' shape if they share one."""
-    side = min(int(statistics.median(min(size) for size in pictures)), most)
-    side = max(side // stride * stride, -(-SMALLEST_SUGGESTED // stride) * stride)
-    shape = shared_shape(pictures) or 1
-    longer = round(side * max(shape, 1 / shape) / stride) * stride
-    if longer == side or max(shape, 1 / shape) > LONGEST_SHAPE:
-        return f"{side}"
-    return f"{longer}x{side}" if shape > 1 else f"{side}x{longer}"

@@ -8,6 +8,7 @@ from threading import Lock
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ganvas.data.sources import Entry, Half
 from ganvas.errors import InputError
 from ganvas.pictures import check_depth
 
@@ -47,6 +48,28 @@ def decode(content: bytes, name: str) -> Image.Image:
             # Pillow has no error of its own for damage: its decoders raise what they meet.
             reason = " ".join(str(error).split()) or type(error).__name__
             raise BadPicture(f"{name}: is damaged or cut short ({reason})") from None
+
+
+def decode_entry(entry: Entry, content: bytes) -> Image.Image:
+    """The picture of an entry that these bytes were read from: of a `Half`, that half of it.
+
+    Raises:
+        BadPicture: as `decode` does, or it has no two halves of one size, side by side.
+    """
+    picture = decode(content, entry.name)
+    if not isinstance(entry, Half):
+        return picture
+    width, height = picture.size
+    if width <= height:
+        raise BadPicture(
+            f"{entry.name}: is {width}x{height} and no wider than high, so not A and B side by side"
+        )
+    if width % 2:
+        raise BadPicture(
+            f"{entry.name}: is {width} pixels wide, which gives no two halves of one width"
+        )
+    left, right = (0, 0, width // 2, height), (width // 2, 0, width, height)
+    return picture.crop(left if entry.domain == "A" else right)
 
 
 def is_text(content: bytes) -> bool:

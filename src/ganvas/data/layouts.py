@@ -1,5 +1,6 @@
 """Layouts of picture sets, recognised from folder names and shapes, never configured."""
 
+import statistics
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from typing import Literal
 from ganvas.data.sources import Entry
 from ganvas.errors import InputError
 
+Pair = tuple[Entry, Entry]
+"""A and B of one thing."""
 Kind = Literal["unpaired", "paired", "labelled", "unlabelled"]
 
 DOMAIN_FOLDERS = {"traina", "trainb", "testa", "testb", "vala", "valb"}
@@ -97,6 +100,42 @@ def require_domains(layout: Layout, domains: Sequence[str], source: str) -> None
             )
 
 
+def pairs_by_name(layout: Layout, part: str) -> tuple[list[Pair], list[str]]:
+    """The pictures of one name in PARTA and PARTB, by name, and a sentence on each that is in no
+    pair. The name is the path below these folders, without its ending."""
+    alone: list[str] = []
+    a, b = (by_name(layout, f"{part}{domain}", alone) for domain in "AB")
+    for one, other, folder in ((a, b, f"{part}B"), (b, a, f"{part}A")):
+        alone += [
+            f"{entry.name}: no picture in {folder} has that name"
+            for name, entry in one.items()
+            if name not in other
+        ]
+    return [(a[name], b[name]) for name in sorted(a.keys() & b.keys())], alone
+
+
+def by_name(layout: Layout, part: str, alone: list[str]) -> dict[str, Entry]:
+    """A part's pictures by their names without ending; those whose name is taken go to `alone`."""
+    named: dict[str, Entry] = {}
+    for entry in layout.part(part):
+        inner = PurePosixPath(entry.name).relative_to(layout.prefix or ".").parts[1:]
+        first = named.setdefault(str(PurePosixPath(*inner).with_suffix("")), entry)
+        if first is not entry:
+            alone.append(f"{entry.name}: has the name of {first.name}")
+    return named
+
+
+def side_by_side(size: tuple[int, int]) -> bool:
+    """Whether a picture of that width and height may show two squares side by side."""
+    return 1 / SHARED_SHAPE < size[0] / (2 * size[1]) < SHARED_SHAPE
+
+
+def shared_shape(sizes: Sequence[tuple[int, int]]) -> float | None:
+    """The width / height of all; None where they differ."""
+    ratios = [width / height for width, height in sizes]
+    return statistics.median(ratios) if max(ratios) / min(ratios) < SHARED_SHAPE else None
+
+
 def one_domain(layout: Layout, source: str) -> dict[str, list[Entry]]:
     """Pictures of one domain by class; a single class where no folders tell them apart. Of
     train/, val/ and test/ only train/ is taken.
@@ -135,11 +174,6 @@ def beside_folders(layout: Layout) -> list[Entry]:
     folders = {parts[0] for parts in inner.values() if len(parts) > 1}
     entries = [entry for found in layout.parts.values() for entry in found]
     return [e for e in entries if len(inner[e.name]) == 1] if len(folders) > 1 else []
-
-
-def side_by_side(size: tuple[int, int]) -> bool:
-    """Whether a picture of that width and height may be A and B side by side."""
-    return 1 / SHARED_SHAPE < size[0] / (2 * size[1]) < SHARED_SHAPE
 
 
 def found_in(layout: Layout) -> str:

@@ -5,15 +5,22 @@ from typing import Literal
 from ganvas.config import Settings
 from ganvas.data.layouts import recognise
 from ganvas.data.one_domain import OneDomain
+from ganvas.data.paired import Paired
 from ganvas.data.sources import open_source
 from ganvas.data.training_set import Reading, TrainingSet
 from ganvas.data.unpaired import Unpaired
 
-KINDS: dict[str, type[TrainingSet]] = {"unpaired": Unpaired, "pictures": OneDomain}
+KINDS: dict[str, type[TrainingSet]] = {
+    "unpaired": Unpaired,
+    "paired": Paired,
+    "pictures": OneDomain,
+}
 
 
 def open_training_set(
-    kind: Literal["unpaired", "pictures"], config: Settings, reading: Reading | None = None
+    kind: Literal["unpaired", "paired", "pictures"],
+    config: Settings,
+    reading: Reading | None = None,
 ) -> TrainingSet:
     """Read and check all pictures of the settings' source.
 

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Literal, Protocol
 from zipfile import BadZipFile, ZipFile
 
 from ganvas.data.samples import SAMPLES, sample_entries
@@ -40,6 +40,22 @@ class ZipEntry:
 
     def read(self) -> bytes:
         return opened_zip(self.archive, os.getpid()).read(self.name)
+
+
+@dataclass(frozen=True)
+class Half:
+    """One half of a picture that shows A and B side by side, A on the left."""
+
+    whole: Entry
+    domain: Literal["A", "B"]
+
+    @property
+    def name(self) -> str:
+        return self.whole.name
+
+    def read(self) -> bytes:
+        """The bytes of the whole."""
+        return self.whole.read()
 
 
 @lru_cache(maxsize=8)

@@ -13,12 +13,14 @@ from zipfile import BadZipFile
 
 from torch import Tensor
 
-from ganvas.data.decode import BadPicture, decode
+from ganvas.data.decode import BadPicture, decode_entry
 from ganvas.data.prepare import Preparation
 from ganvas.data.sources import Entry
 from ganvas.errors import InputError
 from ganvas.pictures import split_alpha
 
+Row = tuple[Entry, ...]
+"""Pictures that are used together: one alone, or both of a pair."""
 GREY_MODES = ("1", "L", "LA", "La")
 
 
@@ -64,7 +66,7 @@ def look(entry: Entry, preparation: Preparation | None = None, channels: int | N
         return Seen(entry, problem=f"{entry.name}: cannot be read ({reason})")
     digest = hashlib.sha256(content).hexdigest()
     try:
-        image = decode(content, entry.name)
+        image = decode_entry(entry, content)
     except BadPicture as bad:
         return Seen(entry, digest, problem=str(bad))
     grey = image.mode in GREY_MODES
@@ -78,71 +80,107 @@ def look(entry: Entry, preparation: Preparation | None = None, channels: int | N
 
 
 def look_at_all(
-    entries: Sequence[Entry],
-    preparation: Preparation | None = None,
-    channels: int | None = None,
-    on_picture: Callable[[], object] | None = None,
+    entries: Sequence[Entry], on_picture: Callable[[], object] | None = None
 ) -> Iterator[Seen]:
-    """`look` at each, in order, on all cores; a few ahead of whoever takes them."""
+    """`look` at each, in order, on all cores."""
+    for (seen,) in look_at_rows([(entry,) for entry in entries], None, [None], on_picture):
+        yield seen
+
+
+def look_at_rows(
+    rows: Sequence[Row],
+    preparation: Preparation | None,
+    channels: Sequence[int | None],
+    on_picture: Callable[[], object] | None = None,
+) -> Iterator[tuple[Seen, ...]]:
+    """`look` at the pictures of each row, in order, on all cores; a few rows ahead of whoever takes
+    them. `channels` are those of a row's pictures."""
+
+    def look_at(row: Row) -> tuple[Seen, ...]:
+        return tuple(look(e, preparation, c) for e, c in zip(row, channels, strict=True))
+
     workers = min(os.cpu_count() or 1, 8)
     with ThreadPoolExecutor(workers) as pool:
-        remaining = iter(entries)
-        tasks = [
-            pool.submit(look, e, preparation, channels) for e in islice(remaining, 4 * workers)
-        ]
+        remaining = iter(rows)
+        tasks = [pool.submit(look_at, row) for row in islice(remaining, 4 * workers)]
         while tasks:
             seen = tasks.pop(0).result()
-            tasks += [pool.submit(look, e, preparation, channels) for e in islice(remaining, 1)]
-            if on_picture is not None:
-                on_picture()
+            tasks += [pool.submit(look_at, row) for row in islice(remaining, 1)]
+            for _ in seen:
+                if on_picture is not None:
+                    on_picture()
             yield seen
 
 
-def read_part(
-    name: str,
-    entries: Sequence[Entry],
+def read_parts(
+    names: Sequence[str],
+    rows: Sequence[Row],
     preparation: Preparation,
     *,
-    channels: int | None = None,
+    channels: Sequence[int | None],
     max_bad: int = 0,
     cache: Literal["auto", "memory", "none"] = "auto",
     on_picture: Callable[[], object] | None = None,
-) -> Part:
-    """Read and check all pictures of a part, as `channels` (1 grey, 3 RGB) where that is given.
+) -> list[Part]:
+    """Read and check all pictures of a part; of several parts, whose pictures go together row by
+    row. `channels` are what each part is taken with: 1 grey, 3 RGB, None as it is.
 
     Raises:
-        InputError: more than `max_bad` pictures cannot be used, or none is left.
+        InputError: more than `max_bad` rows have a picture that cannot be used, or pictures that
+            differ in size, or none is left.
     """
-    budget = {"memory": float("inf"), "none": 0.0, "auto": free_memory() / 4}[cache]
-    good: list[Seen] = []
-    bad: list[Seen] = []
-    total, hashes = 0, hashlib.sha256()
-    for seen in look_at_all(entries, preparation, channels, on_picture):
-        hashes.update(f"{seen.entry.name}\0{seen.digest}\n".encode())
-        if seen.problem or seen.pixels is None:
-            bad.append(seen)
+    share = free_memory() / 4 * len(names)
+    budget = {"memory": float("inf"), "none": 0.0, "auto": share}[cache]
+    good: list[tuple[Seen, ...]] = []
+    bad: list[str] = []
+    total, hashes = 0, [hashlib.sha256() for _ in names]
+    for row in look_at_rows(rows, preparation, channels, on_picture):
+        for seen, known in zip(row, hashes, strict=True):
+            known.update(f"{seen.entry.name}\0{seen.digest}\n".encode())
+        if problem := problem_of(row):
+            bad.append(problem)
             continue
-        total += seen.pixels.nbytes
-        if total > budget:
-            seen = without_pixels(seen)
-        good.append(seen)
+        total += sum(seen.pixels.nbytes for seen in row if seen.pixels is not None)
+        good.append(row if total <= budget else tuple(map(without_pixels, row)))
+    what = f"{'pictures' if len(names) == 1 else 'pairs'} in {' and '.join(names)}"
     if len(bad) > max_bad:
-        listed = "; ".join(seen.problem for seen in bad[:5])
+        listed = "; ".join(bad[:5])
         more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""
         allowed = f" (--max-bad {max_bad} allows {max_bad})" if max_bad else ""
         raise InputError(
-            f"{len(bad)} of {len(entries)} pictures in {name} cannot be used{allowed}: "
-            f"{listed}{more}. Mend or remove them, or skip them with --max-bad {len(bad)}"
+            f"{len(bad)} of {len(rows)} {what} cannot be used{allowed}: {listed}{more}. Mend or "
+            f"remove them, or skip them with --max-bad {len(bad)}"
         )
     if not good:
-        raise InputError(f"{name}: none of its {len(entries)} pictures can be used")
+        raise InputError(f"none of the {len(rows)} {what} can be used")
     in_memory = total <= budget
     if not in_memory:
-        good = [without_pixels(seen) for seen in good]
-    kept = channels or (1 if all(seen.grey for seen in good) else 3)
-    notes = [f"skipped {seen.problem}" for seen in bad]
-    notes += notes_on(name, good, preparation, kept)
-    return Part(good, kept, hashes.hexdigest(), in_memory, notes)
+        good = [tuple(map(without_pixels, row)) for row in good]
+    parts = []
+    for name, taken, known, seen in zip(
+        names, channels, hashes, map(list, zip(*good, strict=True)), strict=True
+    ):
+        kept = taken or (1 if all(s.grey for s in seen) else 3)
+        notes = notes_on(name, seen, preparation, kept)
+        parts.append(Part(seen, kept, known.hexdigest(), in_memory, notes))
+    parts[0].notes[:0] = [f"skipped {problem}" for problem in bad]
+    return parts
+
+
+def problem_of(row: Sequence[Seen]) -> str:
+    """Why a row cannot be used; empty where it can."""
+    for seen in row:
+        if seen.problem:
+            return seen.problem
+    return unequal([(seen.entry.name, seen.size) for seen in row])
+
+
+def unequal(sizes: Sequence[tuple[str, tuple[int, int]]]) -> str:
+    """A sentence where not all of these names have one size; empty where they have."""
+    if len({size for _, size in sizes}) < 2:
+        return ""
+    listed = ", ".join(f"{name} is {width}x{height}" for name, (width, height) in sizes)
+    return f"{listed}: the pictures of a pair want one size"
 
 
 def without_pixels(seen: Seen) -> Seen:

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ClassVar
 
 import torch
@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ganvas.config import Settings
-from ganvas.data.decode import BadPicture, decode
+from ganvas.data.decode import BadPicture, decode_entry
 from ganvas.data.layouts import Layout
 from ganvas.data.prepare import Preparation
 from ganvas.data.sampler import Draw, EndlessBatches
 from ganvas.data.sources import Entry
-from ganvas.data.survey import Part, read_part
+from ganvas.data.survey import Part, Row, read_parts, unequal
 from ganvas.errors import InputError
 
 Sample = dict[str, Tensor]
@@ -34,29 +34,35 @@ class TrainingSet(Dataset[Sample]):
     domains: ClassVar[tuple[str, ...]]
     layouts: ClassVar[tuple[str, ...]]
     """The layouts that are meant for it."""
+    pairs: ClassVar[bool] = False
+    """Whether pictures at the same place of all domains belong together."""
     classes: tuple[str, ...] = ()
     """Names of the classes where pictures have labels."""
 
     def __init__(self, config: Settings, layout: Layout, reading: Reading | None = None) -> None:
         self.config, self.layout = config, layout
         self.preparation = Preparation.of(config, config.stride)
-        chosen = {d: self.pictures_of(d)[: config.max_pictures] for d in self.domains}
-        on_picture = reading(sum(map(len, chosen.values()))) if reading else None
-        self.parts: dict[str, Part] = {
-            domain: read_part(
-                self.name_of(domain),
-                entries,
+        groups = [self.domains] if self.pairs else [(domain,) for domain in self.domains]
+        chosen = {g: rows_of(map(self.pictures_of, g))[: config.max_pictures] for g in groups}
+        count = sum(len(group) * len(rows) for group, rows in chosen.items())
+        on_picture = reading(count) if reading else None
+        self.parts: dict[str, Part] = {}
+        for group, rows in chosen.items():
+            parts = read_parts(
+                [self.name_of(domain) for domain in group],
+                rows,
                 self.preparation,
-                channels=config.channels_of(domain),
+                channels=[config.channels_of(domain) for domain in group],
                 max_bad=config.max_bad,
                 cache=config.cache,
                 on_picture=on_picture,
             )
-            for domain, entries in chosen.items()
-        }
+            self.parts |= zip(group, parts, strict=True)
         if config.batch_size > 1 and not self.preparation.crops:
             self.check_alike()
-        self.fixed = {domain: self.fixed_of(domain) for domain in self.domains}
+        self.fixed: Sample = {}
+        for group in groups:
+            self.fixed |= self.fixed_of(group)
 
     def pictures_of(self, domain: str) -> list[Entry]:
         """The pictures to train on."""
@@ -156,30 +162,52 @@ class TrainingSet(Dataset[Sample]):
             if workers:
                 batches._shutdown_workers()  # pyright: ignore[reportAttributeAccessIssue]
 
-    def fixed_of(self, domain: str) -> Tensor:
+    def fixed_of(self, domains: tuple[str, ...]) -> Sample:
         """The same few pictures every time, for previews: of the test part where there is one."""
-        entries, part = self.shown_of(domain), self.parts[domain]
-        count = min(self.config.previews, len(entries))
-        spread = [i * len(entries) // count for i in range(count)]
-        pictures: list[Tensor] = []
+        rows = rows_of(map(self.shown_of, domains))
+        count = min(self.config.previews, len(rows))
+        spread = [i * len(rows) // count for i in range(count)]
+        found: list[list[Tensor]] = []
         bad = 0
         # Where one cannot be read, and may be skipped, others take its place.
-        for index in [*spread, *(i for i in range(len(entries)) if i not in spread)]:
-            if len(pictures) == count:
+        for index in [*spread, *(i for i in range(len(rows)) if i not in spread)]:
+            if len(found) == count:
                 break
             try:
-                image = decode(entries[index].read(), entries[index].name)
+                images = decode_row(rows[index])
             except BadPicture:
                 if (bad := bad + 1) > self.config.max_bad:
                     raise
                 continue
-            pictures.append(self.preparation.fixed(image, part.channels))
-        if not pictures:
-            raise InputError(f"{entries[0].name}: none of the pictures beside it can be used")
-        # Without a crop pictures may differ in size; the common corner shows enough.
-        height = min(p.shape[1] for p in pictures)
-        width = min(p.shape[2] for p in pictures)
-        return torch.stack([p[:, :height, :width] for p in pictures])
+            channels = [self.parts[domain].channels for domain in domains]
+            found.append(list(map(self.preparation.fixed, images, channels)))
+        if not found:
+            raise InputError(f"{rows[0][0].name}: none of the pictures beside it can be used")
+        return dict(zip(domains, map(common_corner, zip(*found, strict=True)), strict=True))
+
+
+def rows_of(columns: Iterable[Sequence[Entry]]) -> list[Row]:
+    """The first picture of each, the second of each, and so on: all have as many."""
+    return list(zip(*columns, strict=True))
+
+
+def decode_row(row: Row) -> list[Image.Image]:
+    """Pictures that are used together.
+
+    Raises:
+        BadPicture: one cannot be used, or they differ in size.
+    """
+    images = [decode_entry(entry, entry.read()) for entry in row]
+    if problem := unequal([(e.name, i.size) for e, i in zip(row, images, strict=True)]):
+        raise BadPicture(problem)
+    return images
+
+
+def common_corner(pictures: Sequence[Tensor]) -> Tensor:
+    """(N, C, h, w) of what all have: without a crop pictures may differ in size."""
+    height = min(p.shape[1] for p in pictures)
+    width = min(p.shape[2] for p in pictures)
+    return torch.stack([p[:, :height, :width] for p in pictures])
 
 
 def read_again(entry: Entry) -> Image.Image:
@@ -189,7 +217,7 @@ def read_again(entry: Entry) -> Image.Image:
         InputError: it has gone or changed since.
     """
     try:
-        return decode(entry.read(), entry.name)
+        return decode_entry(entry, entry.read())
     except (OSError, RuntimeError, KeyError, InputError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{entry.name}: can no longer be read ({reason}); put it back") from None

@@ -7,6 +7,7 @@ from ganvas.errors import InputError, did_you_mean
 METHODS = {
     "cyclegan": "ganvas.methods.cyclegan:CycleGAN",
     "dcgan": "ganvas.methods.dcgan:DCGAN",
+    "pix2pix": "ganvas.methods.pix2pix:Pix2Pix",
 }
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ganvas.config import Settings, option_name
 from ganvas.errors import InputError
+from ganvas.losses import total
 from ganvas.losses.objectives import OBJECTIVES, Objective
 from ganvas.losses.penalties import clip_weights, drift, gradient_penalty, lazy_weight, r1, r2
 from ganvas.methods.base import Method
@@ -156,11 +157,22 @@ class Adversarial(Method):
 
     def discriminator_loss(self, name: str, real: Tensor, fake: Tensor) -> Tensor:
         """Of the scores of real and of generated pictures; `name` is the discriminator's."""
+        return total(self.discriminator_terms(name, real, fake))
+
+    def discriminator_terms(self, name: str, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """What `discriminator_loss` is the sum of: NAME_real and NAME_fake, or NAME alone where
+        the objective compares the two; and NAME_drift where --drift asks for it."""
         self.vitals |= {f"{name} real": real.detach().float().mean()}
         self.vitals |= {f"{name} fake": fake.detach().float().mean()}
         self.vitals |= {f"{name} order": order(real.detach(), fake.detach())}
-        loss = self.objective.discriminator(real, fake)
-        return loss + self.rules.drift * drift(real) if self.rules.drift else loss
+        if self.objective.parts is None:
+            terms = {name: self.objective.discriminator(real, fake)}
+        else:
+            of_real, of_fake = self.objective.parts
+            terms = {f"{name}_real": of_real(real), f"{name}_fake": of_fake(fake)}
+        if self.rules.drift:
+            terms[f"{name}_drift"] = self.rules.drift * drift(real)
+        return terms
 
     def penalties(
         self, D: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor
@@ -206,11 +218,18 @@ class Adversarial(Method):
 
 def with_labels(objective: Objective, config: AdversarialSettings) -> Objective:
     """The objective with its labels as set."""
-    given = {name: getattr(config, name) for name in objective.labels}
-    wanted = {"generator_label": given.pop("generator_label")} if "generator_label" in given else {}
+
+    def given(*names: str) -> dict[str, float]:
+        return {name: getattr(config, name) for name in names if name in objective.labels}
+
+    parts = objective.parts and (
+        partial(objective.parts[0], **given("real_label")),
+        partial(objective.parts[1], **given("fake_label")),
+    )
     return objective._replace(
-        generator=partial(objective.generator, **wanted),
-        discriminator=partial(objective.discriminator, **given),
+        generator=partial(objective.generator, **given("generator_label")),
+        discriminator=partial(objective.discriminator, **given("real_label", "fake_label")),
+        parts=parts,
     )
 
 

@@ -18,7 +18,7 @@ from ganvas.errors import InputError
 Batch = Mapping[str, Tensor]
 Direction = Literal["AtoB", "BtoA"]
 AnyPicture = TypeVar("AnyPicture", Image.Image, np.ndarray, Tensor)
-DataKind = Literal["unpaired", "pictures"]
+DataKind = Literal["unpaired", "paired", "pictures"]
 
 
 @contextmanager
@@ -46,7 +46,7 @@ class Method(nn.Module):
     domains: ClassVar[tuple[str, ...]]
     """The sets of pictures that a batch holds."""
     data: ClassVar[DataKind]
-    """What it trains on: unpaired pictures of two domains, or pictures of one."""
+    """What it trains on: unpaired or paired pictures of two domains, or pictures of one."""
     shows_real: ClassVar[bool] = False
     """Whether previews show real pictures too."""
     dialect: ClassVar[Literal["cyclegan", "dcgan"]]

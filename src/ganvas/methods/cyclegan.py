@@ -3,7 +3,6 @@ Cycle-Consistent Adversarial Networks", as pytorch-CycleGAN-and-pix2pix computes
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,30 +10,20 @@ from torch import Tensor, nn
 from ganvas.errors import InputError
 from ganvas.losses import total
 from ganvas.losses.reconstruction import l1
-from ganvas.methods.adversarial import AdversarialSettings, ObjectiveName
+from ganvas.methods.adversarial import ObjectiveName
 from ganvas.methods.base import Batch, Direction, frozen
-from ganvas.methods.translator import Translator
-from ganvas.networks.init import Init, init_weights
-from ganvas.networks.norms import Norm
-from ganvas.networks.patchgan import (
-    PatchDiscriminator,
-    PixelDiscriminator,
-    smallest_patched,
-)
+from ganvas.methods.translator import Translator, TranslatorSettings
+from ganvas.networks.init import init_weights
 from ganvas.networks.pool import ImagePool
-from ganvas.networks.resnet import ResnetGenerator
-from ganvas.networks.unet import UnetGenerator
 
 LOGGED = ("D_A", "G_A", "cycle_A", "idt_A", "D_B", "G_B", "cycle_B", "idt_B")
 """The order in which the reference prints them."""
 
 
 @dataclass(kw_only=True)
-class Config(AdversarialSettings):
+class Config(TranslatorSettings):
     """CycleGAN"""
 
-    direction: Direction = "AtoB"
-    """Which folder plays the paper's X: with BtoA, trainB is X and trainA is Y."""
     lambda_A: float = 10.0
     """lambda of eq. 3 for x -> G(x) -> F(G(x)); paper: 10."""
     lambda_B: float = 10.0
@@ -45,83 +34,11 @@ class Config(AdversarialSettings):
     """The adversarial loss (section 4: lsgan, least squares)."""
     pool_size: int = 50
     """Generated pictures that the discriminators' history holds (section 4: 50); 0: none."""
-    lr: float = 0.0002
-    """Learning rate of Adam (section 4)."""
-    beta1: float = 0.5
-    """Adam's decay of the first moment (reference)."""
-    beta2: float = 0.999
-    """Adam's decay of the second moment (reference)."""
-    generator: Literal["resnet", "unet"] = "resnet"
-    """Architecture of G and F (appendix 7.2: resnet)."""
-    n_blocks: int = 9
-    """Residual blocks of a resnet (paper: 9 at 256, 6 at 128)."""
-    n_downs: int = 8
-    """Halvings of a unet: 8 is the reference's unet_256, 7 its unet_128."""
-    ngf: int = 64
-    """Channels of the generators' first layer."""
-    discriminator: Literal["patch", "pixel"] = "patch"
-    """Architecture of D_X and D_Y: overlapping patches, or single pixels."""
-    n_layers: int = 3
-    """Layers of a patch discriminator; 3 judges 70x70 pixels (the reference's basic)."""
-    ndf: int = 64
-    """Channels of the discriminators' first layer."""
-    norm: Norm = "instance"
-    """Normalisation in all networks."""
-    dropout: bool = False
-    """Dropout in the generators."""
-    init_type: Init = "normal"
-    """How initial weights are drawn."""
-    init_gain: float = 0.02
-    """Standard deviation of normal, factor of xavier and orthogonal."""
-    channels_A: int | None = None
-    """1 takes folder A as grey, 3 as RGB. Left out: as its pictures are."""
-    channels_B: int | None = None
-    """1 takes folder B as grey, 3 as RGB. Left out: as its pictures are."""
 
     def check(self) -> None:
         super().check()
         for name in ("lambda_A", "lambda_B", "lambda_identity", "pool_size"):
             self.at_least(name, 0)
-        for name in ("n_blocks", "n_layers", "ngf", "ndf"):
-            self.at_least(name, 1)
-        self.at_least("n_downs", 5)
-        self.above_zero("init_gain")
-        for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"--{name} {getattr(self, name):g}: must be from 0 to below 1")
-        for name in ("channels_A", "channels_B"):
-            if getattr(self, name) not in (None, 1, 3):
-                raise InputError(f"--{name.replace('_', '-')}: must be 1 (grey) or 3 (RGB)")
-        if self.preprocess not in ("none", "scale_width"):
-            self.check_size(*self.width_height, f"--size {self.size}")
-
-    def check_size(self, width: int, height: int, what: str) -> None:
-        step = self.stride
-        if width % step or height % step:
-            near = "x".join(str(max(round(n / step), 1) * step) for n in (width, height))
-            raise InputError(
-                f"{what}: a {self.generator} generator wants multiples of {step}; "
-                f"the nearest is {near}"
-            )
-        judged = 1 if self.discriminator == "pixel" else smallest_patched(self.n_layers)
-        least = max(self.smallest_translated, judged)
-        if min(width, height) < least:
-            raise InputError(
-                f"{what}: is too small for these networks, which want at least {least} pixels each "
-                "way; take a larger size, or fewer --n-layers or --n-downs"
-            )
-
-    def channels_of(self, domain: str) -> int | None:
-        return self.channels_A if domain == "A" else self.channels_B
-
-    @property
-    def stride(self) -> int:
-        return 2**self.n_downs if self.generator == "unet" else ResnetGenerator.stride
-
-    @property
-    def smallest_translated(self) -> int:
-        """The least height and width that the generators take."""
-        return 2**self.n_downs if self.generator == "unet" else ResnetGenerator.smallest
 
 
 class CycleGAN(Translator):
@@ -143,7 +60,7 @@ class CycleGAN(Translator):
         super().__init__(config, channels, classes)
         self.config: Config = config
         c = config
-        x, y = (self.channels[domain] for domain in self.x_and_y())
+        x, y = (self.channels[domain] for domain in c.x_and_y)
         if x != y and c.lambda_identity > 0:
             raise InputError(
                 f"--lambda-identity {c.lambda_identity:g}: the identity loss wants equal channels, "
@@ -151,10 +68,10 @@ class CycleGAN(Translator):
                 "give --channels-A and --channels-B the same number"
             )
 
-        self.G_A = self.make_generator(x, y)
-        self.G_B = self.make_generator(y, x)
-        self.D_A = self.make_discriminator(y)
-        self.D_B = self.make_discriminator(x)
+        self.G_A = c.make_generator(x, y)
+        self.G_B = c.make_generator(y, x)
+        self.D_A = c.make_discriminator(y)
+        self.D_B = c.make_discriminator(x)
         for network in (self.G_A, self.G_B, self.D_A, self.D_B):
             init_weights(network, c.init_type, c.init_gain)
         self.pool_x, self.pool_y = ImagePool(c.pool_size), ImagePool(c.pool_size)
@@ -166,7 +83,7 @@ class CycleGAN(Translator):
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         G, F, D_X, D_Y, c = self.G_A, self.G_B, self.D_B, self.D_A, self.config
-        x, y = (batch[domain] for domain in self.x_and_y())
+        x, y = (batch[domain] for domain in c.x_and_y)
         turn, losses = self.whose_turn(), {}
 
         # min over G, F:  L_GAN(G, D_Y) + L_GAN(F, D_X) + lambda L_cyc(G, F)  (eq. 3)
@@ -203,9 +120,8 @@ class CycleGAN(Translator):
 
     @torch.inference_mode()
     def preview(self, batch: Batch) -> dict[str, Tensor]:
-        G, F = self.best("G_A"), self.best("G_B")
-        x, y = (batch[domain] for domain in self.x_and_y())
-        X, Y = self.x_and_y()
+        G, F, (X, Y) = self.best("G_A"), self.best("G_B"), self.config.x_and_y
+        x, y = batch[X], batch[Y]
         y_, x_ = G(x), F(y)
         forth = {f"real_{X}": x, f"fake_{Y}": y_, f"rec_{X}": F(y_)}
         back = {f"real_{Y}": y, f"fake_{X}": x_, f"rec_{Y}": G(x_)}
@@ -215,22 +131,6 @@ class CycleGAN(Translator):
 
     def translator(self, direction: Direction) -> nn.Module:
         return self.best("G_A" if direction == self.config.direction else "G_B")
-
-    def x_and_y(self) -> tuple[str, str]:
-        """The folders that play the paper's X and Y."""
-        return ("A", "B") if self.config.direction == "AtoB" else ("B", "A")
-
-    def make_generator(self, in_channels: int, out_channels: int) -> nn.Module:
-        c = self.config
-        if c.generator == "unet":
-            return UnetGenerator(in_channels, out_channels, c.ngf, c.n_downs, c.norm, c.dropout)
-        return ResnetGenerator(in_channels, out_channels, c.ngf, c.n_blocks, c.norm, c.dropout)
-
-    def make_discriminator(self, channels: int) -> nn.Module:
-        c = self.config
-        if c.discriminator == "pixel":
-            return PixelDiscriminator(channels, c.ndf, c.norm)
-        return PatchDiscriminator(channels, c.ndf, c.n_layers, c.norm)
 
     @property
     def smallest(self) -> int:

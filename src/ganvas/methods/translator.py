@@ -1,5 +1,8 @@
 """Methods that turn pictures of one domain into pictures of the other."""
 
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 import torch
 from PIL import Image
@@ -7,9 +10,115 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganvas.errors import InputError
-from ganvas.methods.adversarial import Adversarial
+from ganvas.methods.adversarial import Adversarial, AdversarialSettings
 from ganvas.methods.base import AnyPicture, Direction
+from ganvas.networks.init import Init
+from ganvas.networks.norms import Norm
+from ganvas.networks.patchgan import (
+    PatchDiscriminator,
+    PixelDiscriminator,
+    smallest_patched,
+)
+from ganvas.networks.resnet import ResnetGenerator
+from ganvas.networks.unet import UnetGenerator
 from ganvas.pictures import check_depth, from_unit, split_alpha, to_image, to_uint8, to_unit
+
+
+@dataclass(kw_only=True)
+class TranslatorSettings(AdversarialSettings):
+    """Translating networks"""
+
+    direction: Direction = "AtoB"
+    """Which domain plays the paper's X, what is translated: with BtoA, B is X and A is Y."""
+    generator: Literal["resnet", "unet"] = "resnet"
+    """Architecture of generators: resnet (CycleGAN, appendix 7.2), unet (pix2pix, appendix 6.1)."""
+    n_blocks: int = 9
+    """Residual blocks of a resnet (CycleGAN: 9 at 256, 6 at 128)."""
+    n_downs: int = 8
+    """Halvings of a unet: 8 is the reference's unet_256, 7 its unet_128."""
+    ngf: int = 64
+    """Channels of the generators' first layer."""
+    dropout: bool = False
+    """Dropout in the generators."""
+    discriminator: Literal["patch", "pixel"] = "patch"
+    """Architecture of discriminators: overlapping patches, or single pixels."""
+    n_layers: int = 3
+    """Layers of a patch discriminator; 3 judges 70x70 pixels (the reference's basic)."""
+    ndf: int = 64
+    """Channels of the discriminators' first layer."""
+    norm: Norm = "instance"
+    """Normalisation in all networks."""
+    init_type: Init = "normal"
+    """How initial weights are drawn."""
+    init_gain: float = 0.02
+    """Standard deviation of normal, factor of xavier and orthogonal."""
+    channels_A: int | None = None
+    """1 takes the pictures of A as grey, 3 as RGB. Left out: as they are."""
+    channels_B: int | None = None
+    """1 takes the pictures of B as grey, 3 as RGB. Left out: as they are."""
+    beta1: float = 0.5
+    """Adam's decay of the first moment (pix2pix, section 3.3; CycleGAN's code)."""
+    beta2: float = 0.999
+    """Adam's decay of the second moment (as beta1)."""
+
+    def check(self) -> None:
+        super().check()
+        for name in ("n_blocks", "n_layers", "ngf", "ndf"):
+            self.at_least(name, 1)
+        self.at_least("n_downs", 5)
+        self.above_zero("init_gain")
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"--{name} {getattr(self, name):g}: must be from 0 to below 1")
+        for name in ("channels_A", "channels_B"):
+            if getattr(self, name) not in (None, 1, 3):
+                raise InputError(f"--{name.replace('_', '-')}: must be 1 (grey) or 3 (RGB)")
+        if self.preprocess not in ("none", "scale_width"):
+            self.check_size(*self.width_height, f"--size {self.size}")
+
+    def check_size(self, width: int, height: int, what: str) -> None:
+        step = self.stride
+        if width % step or height % step:
+            near = "x".join(str(max(round(n / step), 1) * step) for n in (width, height))
+            raise InputError(
+                f"{what}: a {self.generator} generator wants multiples of {step}; "
+                f"the nearest is {near}"
+            )
+        judged = 1 if self.discriminator == "pixel" else smallest_patched(self.n_layers)
+        least = max(self.smallest_translated, judged)
+        if min(width, height) < least:
+            raise InputError(
+                f"{what}: is too small for these networks, which want at least {least} pixels each "
+                "way; take a larger size, or fewer --n-layers or --n-downs"
+            )
+
+    def channels_of(self, domain: str) -> int | None:
+        return self.channels_A if domain == "A" else self.channels_B
+
+    @property
+    def x_and_y(self) -> tuple[str, str]:
+        """The domains that play the paper's X and Y."""
+        return ("A", "B") if self.direction == "AtoB" else ("B", "A")
+
+    @property
+    def stride(self) -> int:
+        return 2**self.n_downs if self.generator == "unet" else ResnetGenerator.stride
+
+    @property
+    def smallest_translated(self) -> int:
+        """The least height and width that the generators take."""
+        return 2**self.n_downs if self.generator == "unet" else ResnetGenerator.smallest
+
+    def make_generator(self, x: int, y: int) -> nn.Module:
+        """From pictures of x channels to pictures of y."""
+        if self.generator == "unet":
+            return UnetGenerator(x, y, self.ngf, self.n_downs, self.norm, self.dropout)
+        return ResnetGenerator(x, y, self.ngf, self.n_blocks, self.norm, self.dropout)
+
+    def make_discriminator(self, channels: int) -> nn.Module:
+        if self.discriminator == "pixel":
+            return PixelDiscriminator(channels, self.ndf, self.norm)
+        return PatchDiscriminator(channels, self.ndf, self.n_layers, self.norm)
 
 
 class Translator(Adversarial):

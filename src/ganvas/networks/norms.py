@@ -46,7 +46,13 @@ class BatchNorm2d(nn.BatchNorm2d):
     Otherwise a single step that went wrong, and is skipped, would spoil the network for use.
     """
 
+    own_statistics = False
+    """Whether, in evaluation mode, each picture is normalised by its own mean and variance, as a
+    batch of one is in training, and not by the running ones."""
+
     def forward(self, input: Tensor) -> Tensor:
+        if self.own_statistics and not self.training:
+            return F.group_norm(input, self.num_features, self.weight, self.bias, self.eps)
         kept = (self.running_mean, self.running_var)
         if not self.training or kept[0] is None or kept[1] is None:
             return super().forward(input)
@@ -60,6 +66,13 @@ class BatchNorm2d(nn.BatchNorm2d):
             if self.num_batches_tracked is not None:
                 self.num_batches_tracked.add_(1)
         return output
+
+
+def use_own_statistics(network: nn.Module) -> None:
+    """Let all batch norms of a network go by each picture's own statistics when it is in use."""
+    for layer in network.modules():
+        if isinstance(layer, BatchNorm2d):
+            layer.own_statistics = True
 
 
 def layer_norm(channels: int) -> nn.Module:

@@ -1,0 +1,124 @@
+"""pix2pix: Isola, Zhu, Zhou and Efros 2017, "Image-to-Image Translation with Conditional
+Adversarial Networks", as pytorch-CycleGAN-and-pix2pix computes it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ganvas.errors import InputError
+from ganvas.losses import total
+from ganvas.losses.reconstruction import l1
+from ganvas.methods.adversarial import ObjectiveName
+from ganvas.methods.base import Batch, Direction, frozen
+from ganvas.methods.translator import Translator, TranslatorSettings
+from ganvas.networks.init import init_weights
+from ganvas.networks.norms import Norm, use_own_statistics
+
+
+@dataclass(kw_only=True)
+class Config(TranslatorSettings):
+    """pix2pix"""
+
+    lambda_L1: float = 100.0
+    """lambda of eq. 4: the weight of |y - G(x)|_1; paper: 100. 0: none."""
+    objective: ObjectiveName = "vanilla"
+    """The adversarial loss (eq. 1: vanilla; section 3.3: non-saturating)."""
+    generator: Literal["resnet", "unet"] = "unet"
+    dropout: bool = True
+    norm: Norm = "batch"
+    statistics: Literal["own", "running"] = "own"
+    """What batch norms of a trained generator go by: own, those of the picture itself, as in
+    training at batch size 1 (section 3.3); running, averages over the training."""
+
+    def check(self) -> None:
+        super().check()
+        self.at_least("lambda_L1", 0)
+
+
+class Pix2Pix(Translator):
+    """G: (x, z) -> y, judged by D beside its input, and held to the y that belongs to x.
+
+    z is dropout (section 3.1). In use it is off, so that a picture has one translation: there the
+    paper leaves it on. Batch norms go by the picture's own statistics in use, as in the paper.
+    """
+
+    name = "pix2pix"
+    Config = Config
+    domains = ("A", "B")
+    data = "paired"
+    dialect = "cyclegan"
+
+    def __init__(
+        self, config: Config, channels: Mapping[str, int], classes: Sequence[str] = ()
+    ) -> None:
+        super().__init__(config, channels, classes)
+        self.config: Config = config
+        c = config
+        x, y = (self.channels[domain] for domain in c.x_and_y)
+        self.G = c.make_generator(x, y)
+        self.D = c.make_discriminator(x + y)
+        for network in (self.G, self.D):
+            init_weights(network, c.init_type, c.init_gain)
+        if c.statistics == "own":
+            use_own_statistics(self.G)
+        self.player("G", self.G, lr=c.lr, betas=(c.beta1, c.beta2))
+        self.player("D", self.D, lr=c.rate_D, betas=(c.beta1, c.beta2))
+        if c.ema:
+            self.average(G=self.G)
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        G, D, c = self.G, self.D, self.config
+        x, y = (batch[domain] for domain in c.x_and_y)
+        turn, losses, judged = self.whose_turn(), {}, {}
+
+        y_ = G(x)
+        real, fake = torch.cat([x, y], 1), torch.cat([x, y_], 1)
+
+        # max over D:  E[log D(x, y)] + E[log(1 - D(x, G(x, z)))]  (eq. 1), at half the pace
+        # (section 3.3)
+        if "D" in turn:
+            # Fakes first, as in the reference: batch norm remembers the order.
+            of_fake, of_real = D(fake.detach()), D(real)
+            judged = self.discriminator_terms("D", of_real, of_fake)
+            penalties = self.penalties(D, real, fake.detach())
+            judged |= {f"D_{name}": penalty for name, penalty in penalties.items()}
+            self.descend("D", total(judged) / 2)
+            self.clip(D)
+
+        # min over G:  L_cGAN(G, D) + lambda L_L1(G)  (eq. 4)
+        if "G" in turn:
+            with frozen(D):
+                losses["G_GAN"] = self.generator_loss(D(fake), lambda: D(real))
+                # |y - G(x, z)|_1  (eq. 3)
+                losses["G_L1"] = c.lambda_L1 * l1(y_, y)
+                self.descend("G", total(losses))
+
+        return {name: loss.detach() for name, loss in (losses | judged).items()}
+
+    @torch.inference_mode()
+    def preview(self, batch: Batch) -> dict[str, Tensor]:
+        X, Y = self.config.x_and_y
+        fake = self.best("G")(batch[X])
+        return {f"real_{X}": batch[X], f"fake_{Y}": fake, f"real_{Y}": batch[Y]}
+
+    def translator(self, direction: Direction) -> nn.Module:
+        trained = self.config.direction
+        if direction != trained:
+            raise InputError(
+                f"--direction {direction}: this run has learnt {trained} only, as pix2pix learns "
+                f"one direction; take --direction {trained}"
+            )
+        return self.best("G")
+
+    @property
+    def notes(self) -> list[str]:
+        small = self.config.generator == "unet" and self.config.n_downs == 5
+        none = ["--n-downs 5: so small a unet has no layer with dropout"]
+        return [*(none if small and self.config.dropout else []), *super().notes]
+
+    @property
+    def smallest(self) -> int:
+        return self.config.smallest_translated
