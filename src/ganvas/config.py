@@ -51,8 +51,8 @@ class PictureSettings:
     """Use only the first so many pictures of each domain; where they lie in class folders, of all
     classes in turn."""
     max_bad: int = 0
-    """Skip up to so many unreadable pictures of a domain, and say which; one more stops the
-    training before it begins."""
+    """Skip up to so many unreadable pictures of a domain, or pairs, and say which; one more stops
+    the training before it begins."""
     cache: Literal["auto", "memory", "none"] = "auto"
     """Keep decoded pictures in memory; auto does so when they fit into half of what is free."""
 

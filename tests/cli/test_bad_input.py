@@ -100,6 +100,11 @@ CASES = {
         "--lambda-identity 0.5: the identity loss wants equal channels, but A has 1 and B has 3",
         "set it to 0, or give --channels-A and --channels-B the same number",
     ),
+    "pictures without a partner": (
+        "train pix2pix --data data",
+        "--data data: 1 picture belongs to no pair (trainA/5.png: no picture in trainB has",
+        "leave it out with --max-bad 1",
+    ),
     "an unknown sample": ("train cyclegan --data sample:street", "did you mean 'streets'?"),
     # settings
     "a size beside the stride": (f"{TRAIN} --size 250", "--size 250", "multiples of 4", "248x248"),
@@ -145,6 +150,15 @@ CASES = {
         "train --dataroot data --model cycle_gan",
         "--model: name the method",
     ),
+    "another model than the method": (
+        "train cyclegan --dataroot data --model pix2pix",
+        "--model: name the method first",
+    ),
+    "another layout than the method's": (
+        "train pix2pix --dataroot data --dataset_mode unaligned",
+        "--dataset_mode: leave it out",
+    ),
+    "a pool for pix2pix": ("train pix2pix --dataroot data --pool_size 50", "--pool-size"),
     "an unknown netG": ("train cyclegan --netG vit", "--netG vit: wants resnet_9blocks"),
     "an unknown netD": ("train cyclegan --netD vit", "--netD vit: wants basic, n_layers or pixel"),
     "netG without a value": ("train cyclegan --netG", "--netG: wants a value"),
@@ -398,6 +412,20 @@ SPELLINGS = {
 @pytest.mark.parametrize("command", SPELLINGS)
 def test_the_references_spellings_mean_what_they_meant(command, settings_of):
     assert settings_of(command) == SPELLINGS[command]
+
+
+def test_the_references_script_for_pix2pix_means_what_it_meant(settings_of):
+    command = (
+        "--dataroot facades --model pix2pix --netG unet_256 --direction BtoA --lambda_L1 100 "
+        "--dataset_mode aligned --norm batch --pool_size 0 --gan_mode vanilla --netD basic"
+    )
+    assert settings_of(command, "pix2pix") == {"data": "facades", "direction": "BtoA"}
+    assert settings_of("--dataroot x --lambda_L1 10 --no_dropout", "pix2pix") == {
+        "data": "x",
+        "lambda_L1": 10.0,
+        "dropout": False,
+    }
+    assert settings_of("--dataroot x --model cycle_gan --dataset_mode unaligned") == {"data": "x"}
 
 
 def test_the_dcgan_examples_spellings_mean_what_they_meant(settings_of):

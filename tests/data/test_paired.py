@@ -192,7 +192,7 @@ def test_pictures_without_a_partner_are_refused_by_name(tmp_path):
         text := str(refused.value)
     )
     assert "trainB/x.png: no picture in trainA has that name); pairs are pictures of one" in text
-    assert text.endswith("leave them out with --max-bad 2")
+    assert text.endswith("leave it out with --max-bad 2")
     data = opened(folder, max_bad=2)
     assert data.epoch_size == 2
     assert data.notes[0] == "left out trainA/1.png: no picture in trainB has that name"

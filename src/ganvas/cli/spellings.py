@@ -35,7 +35,7 @@ RENAMED = {
 REFUSED = {
     "continue-train": "use `ganvas resume RUN`, which needs no other option",
     "epoch-count": "use `ganvas resume RUN`, which knows where it stood",
-    "model": "name the method first: `ganvas train cyclegan --data ...`",
+    "model": "name the method first: `ganvas train cyclegan --data ...`, or pix2pix",
     "name": "name the run directory: --out RUN",
     "checkpoints-dir": "name the run directory: --out RUN",
     "display-id": "no server is needed: see samples/ and report.html in the run directory",
@@ -47,6 +47,13 @@ REFUSED = {
     "accel": "leave it out; --device auto takes the fastest that is there",
     "use-wandb": "see log.jsonl, report.html and TensorBoard's events in the run directory",
 }
+
+
+SO_ANYWAY = {
+    "cyclegan": {"model": "cycle_gan", "dataset-mode": "unaligned"},
+    "pix2pix": {"model": "pix2pix", "dataset-mode": "aligned", "pool-size": "0"},
+}
+"""What commands of the reference say of a method and what is never otherwise here: left out."""
 
 
 def generator_of(value: str) -> list[str]:
@@ -129,6 +136,8 @@ def accept_reference_spellings(argv: list[str]) -> list[str]:
             continue
         name = token[2:].replace("_", "-")
         name = RENAMED.get(name, name)
+        if value is not None and so_anyway(argv).get(name) == value:
+            continue
         if argv[:1] == ["train"] and name in REFUSED:
             raise InputError(f"{token}: {REFUSED[name]}")
         if argv[:2] == ["train", "dcgan"] and name in ("netG", "netD"):
@@ -145,6 +154,11 @@ def accept_reference_spellings(argv: list[str]) -> list[str]:
         # As there: `--netD basic` has three layers, whatever --n_layers_D says.
         turned = [*without("--n-layers", turned), "--n-layers", "3"]
     return turned + together(said, turned) + argv[end:]
+
+
+def so_anyway(argv: list[str]) -> dict[str, str]:
+    """The options of the reference that say nothing new of the method that is to be trained."""
+    return SO_ANYWAY.get(argv[1], {}) if argv[:1] == ["train"] and len(argv) > 1 else {}
 
 
 def without(option: str, tokens: list[str]) -> list[str]:
@@ -201,4 +215,5 @@ def takes_value(token: str) -> bool:
     """Whether the table above must see the word that follows this option."""
     name = token[2:].replace("_", "-")
     name = RENAMED.get(name, name)
-    return name in TURNED or name in TOGETHER
+    said = [option for options in SO_ANYWAY.values() for option in options]
+    return name in TURNED or name in TOGETHER or name in said

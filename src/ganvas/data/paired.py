@@ -114,9 +114,10 @@ def check_partners(pairs: Sequence[Pair], alone: Sequence[str], config: Settings
     if not pairs:
         raise InputError(f"--data {config.data}: there are no pairs ({few(alone, 2)}); {rule}")
     if len(alone) > config.max_bad:
+        who = "1 picture belongs" if len(alone) == 1 else f"{len(alone)} pictures belong"
         raise InputError(
-            f"--data {config.data}: {len(alone)} pictures belong to no pair ({few(alone)}); "
-            f"{rule}. Rename or remove them, or leave them out with --max-bad {len(alone)}"
+            f"--data {config.data}: {who} to no pair ({few(alone)}); {rule}. Rename or remove what "
+            f"has no partner, or leave it out with --max-bad {len(alone)}"
         )
 
 

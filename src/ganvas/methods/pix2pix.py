@@ -29,20 +29,27 @@ class Config(TranslatorSettings):
     generator: Literal["resnet", "unet"] = "unet"
     dropout: bool = True
     norm: Norm = "batch"
-    statistics: Literal["own", "running"] = "own"
-    """What batch norms of a trained generator go by: own, those of the picture itself, as in
-    training at batch size 1 (section 3.3); running, averages over the training."""
+    statistics: Literal["own", "running"] | None = None
+    """What batch norms of a trained generator go by: own, those of the picture itself (section
+    3.3); running, averages over the training. Left out: what is nearer to the training, own at
+    batch size 1 and running at others."""
 
     def check(self) -> None:
         super().check()
         self.at_least("lambda_L1", 0)
 
+    @property
+    def own_statistics(self) -> bool:
+        """Whether a trained generator normalises each picture by itself."""
+        return (self.statistics or ("own" if self.batch_size == 1 else "running")) == "own"
+
 
 class Pix2Pix(Translator):
     """G: (x, z) -> y, judged by D beside its input, and held to the y that belongs to x.
 
-    z is dropout (section 3.1). In use it is off, so that a picture has one translation: there the
-    paper leaves it on. Batch norms go by the picture's own statistics in use, as in the paper.
+    z is dropout (section 3.1). In use it is off, so that a picture has one translation, where the
+    paper leaves it on. Trained with batch size 1, batch norms go by a picture's own statistics in
+    use too, as in the paper; with another, by running ones.
     """
 
     name = "pix2pix"
@@ -62,7 +69,7 @@ class Pix2Pix(Translator):
         self.D = c.make_discriminator(x + y)
         for network in (self.G, self.D):
             init_weights(network, c.init_type, c.init_gain)
-        if c.statistics == "own":
+        if c.own_statistics:
             use_own_statistics(self.G)
         self.player("G", self.G, lr=c.lr, betas=(c.beta1, c.beta2))
         self.player("D", self.D, lr=c.rate_D, betas=(c.beta1, c.beta2))
