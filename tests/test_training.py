@@ -3,6 +3,8 @@
 import errno
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +234,29 @@ def test_a_picture_that_vanishes_while_training_is_named(train, unpaired_folder,
             training.train("cyclegan", config, Vandal())
         assert "Traceback" not in str(error.value)
         (tmp_path / "elsewhere").rename(gone)
+
+
+def test_a_process_ends_whoever_keeps_the_error_of_a_worker(unpaired_folder, tmp_path):
+    """The error holds the workers' iterator, and these heed no signal."""
+    program = f"""
+import shutil
+from ganvas import progress, training
+from ganvas.errors import InputError
+from ganvas.methods.cyclegan import Config
+
+class Vandal(progress.Bar):
+    def stepped(self, training):
+        shutil.rmtree({str(unpaired_folder / "trainA")!r}, ignore_errors=True)
+
+config = Config(data={str(unpaired_folder)!r}, out={str(tmp_path / "run")!r}, size="32", ngf=4,
+    ndf=4, n_blocks=1, n_layers=2, duration="9it", cache="none", workers=1, threads=1)
+try:
+    training.train("cyclegan", config, Vandal())
+except InputError as error:
+    kept = error
+"""
+    done = subprocess.run([sys.executable, "-c", program], timeout=120, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
 
 
 def test_a_full_disk_is_said_and_the_last_snapshot_stays(train, tmp_path, monkeypatch):

@@ -48,7 +48,8 @@ class PictureSettings:
     serial_batches: bool = False
     """Take pictures in the order of their names (A and B at the same place): no shuffling."""
     max_pictures: int | None = None
-    """Use only the first so many pictures of each domain; of classes, as many of each."""
+    """Use only the first so many pictures of each domain; where they lie in class folders, of all
+    classes in turn."""
     max_bad: int = 0
     """Skip up to so many unreadable pictures of a domain, or pairs, and say which; one more stops
     the training before it begins."""
@@ -73,7 +74,7 @@ class ScheduleSettings:
     """The period of the step policy."""
     ema: str | None = None
     """Half-life of an exponential moving average of the generators' weights, such as 10kimg;
-    translations then use it. Left out: none is kept."""
+    previews and results then use it. Left out: none is kept."""
 
 
 @dataclass(kw_only=True)
@@ -159,6 +160,10 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
 
     def check_size(self, width: int, height: int, what: str) -> None:
         """Raise InputError where the networks cannot train on that size; `what` has it."""
+
+    def check_whole(self, sizes: set[tuple[int, int]]) -> None:
+        """Raise InputError where the networks cannot train on pictures of these sizes, (width,
+        height), which they see whole."""
 
     def at_least(self, name: str, least: float) -> None:
         if getattr(self, name) < least:

@@ -27,17 +27,18 @@ ALWAYS = 0.999
 ones do so too for a while: `SURE` must be reached as well."""
 SURE = {
     "lsgan": 0.99,
-    "vanilla": 13.0,
+    "vanilla": 14.0,
     "vanilla-saturating": 10.0,
-    "logistic": 13.0,
+    "logistic": 14.0,
     "logistic-saturating": 10.0,
     "hinge": 2.0,
     "rpgan": 8.0,
 }
-"""How far apart the mean scores of a discriminator that has won are; with lsgan as a part of the
-distance of its labels. Over three lines healthy DCGANs stayed below 0.97 (lsgan), 11 (vanilla), 5.5
-(rpgan); where generators could not learn it was 0.997, 16, 9.6. At 10 a saturating generator has
-0.7 % of its gradient left. Hinge asks for no more than 2, so there `IDLE` must be reached too."""
+"""How far apart, on average, the scores of a discriminator that has won are; with lsgan as a part
+of the distance of its labels. Over three lines healthy DCGANs stayed below 0.97 (lsgan), 12.5
+(vanilla), 5.5 (rpgan); where generators could not learn it was 0.997, 16, 9.6. At 10 a saturating
+generator has 0.7 % of its gradient left. Hinge asks for no more than 2: there `IDLE` must be
+reached too."""
 IDLE = 0.01
 """Gradient of discriminators, as a part of the generators', below which they have nothing left to
 learn: with hinge it was 0.003 and less then, 0.04 and more where generators still learnt."""
@@ -50,7 +51,9 @@ ALIKE = 0.1
 Translations of healthy CycleGANs had more than 0.4."""
 INFANCY = 100_000
 """Images for which pictures made from noise may be all alike: DCGANs that did well in the end began
-with a variety of 0.06 to 0.1, for up to 30,000 images."""
+with a variety of 0.04 to 0.1, for up to 30,000 images."""
+DEAD = 0.01
+"""Variety below which generators are dead, after `STEPS` steps: all others had 0.03 and more."""
 GROWN, LOST = 0.5, 0.5
 """Pictures from noise whose variety was `GROWN` once, and is now below `LOST` of the most it was,
 have collapsed. Healthy ones kept 0.7 of it; one that had not grown fell from 0.45 to 0.22, and
@@ -90,10 +93,6 @@ class Scores(NamedTuple):
         real, fake, order = (row.get(f"{name} {of}", math.nan) for of in ("real", "fake", "order"))
         D, G = row.get("D gradient", math.nan), row.get("G gradient", math.nan)
         return cls(real, fake, order, D <= IDLE * G)
-
-    @property
-    def apart(self) -> float:
-        return self.real - self.fake
 
 
 def row_of(
@@ -149,17 +148,16 @@ def on_skipped(rows: list[Row], config: Settings) -> list[str]:
 def on_winning(name: str, lines: list[Scores], config: Settings) -> list[str]:
     """A discriminator so sure that generators learn nothing from it; with wgan, whose scores never
     are, one that nothing holds."""
-    kind, far = objective(config), sure(config)
-    done = [s.apart >= far and (s.idle or kind != "hinge") for s in lines]
-    apart = number(sum(s.apart for s in lines) / len(lines))
-    if kind == "wgan" and all(done):
-        gp = "--gp 10 --norm-D layer" if hasattr(config, "norm_D") else "--gp 10"
+    kind, apart = objective(config), sum(s.real - s.fake for s in lines) / len(lines)
+    if not apart >= sure(config):
+        return []
+    if kind == "wgan":
         return [
-            f"{name} runs away: it scores real pictures {apart} above generated ones, more than "
-            "one whose slope is bounded could at this size; "
-            f"{ideas(config, gp, '--clip 0.01')}"
+            f"{name} runs away: it scores real pictures {number(apart)} above generated ones, more "
+            "than one whose slope is bounded could at this size; "
+            f"{ideas(config, penalty(config, 'gp'), '--clip 0.01')}"
         ]
-    if not all(done) or not all(s.order >= ALWAYS for s in lines):
+    if not all(s.order >= ALWAYS and (s.idle or kind != "hinge") for s in lines):
         return []
     plain = kind.removesuffix("-saturating")
     tips = ideas(
@@ -167,11 +165,12 @@ def on_winning(name: str, lines: list[Scores], config: Settings) -> list[str]:
         f"--objective {plain}" if plain != kind else "",
         "--d-steps 1" if getattr(config, "pace", 1) > 1 else "",
         balanced(config, faster=False),
-        "" if getattr(config, "r1_gamma", 0) else "--r1-gamma 10",
+        "" if getattr(config, "r1_gamma", 0) else penalty(config, "r1-gamma"),
     )
     return [
         f"{name} wins: it scores real pictures above generated ones in {percent(lines[-1].order)} "
-        f"of all pairs, by {apart} on average, and generators learn next to nothing from it; {tips}"
+        f"of all pairs, by {number(apart)} on average, and generators learn next to nothing from "
+        f"it; {tips}"
     ]
 
 
@@ -229,25 +228,24 @@ def diagnose_pictures(
     return found
 
 
-def variety_of(pictures: dict[str, Tensor]) -> float:
-    """How much pictures from noise differ from one another, as a part of what real ones do; 0 where
-    there are none, or too few to say."""
+def variety_of(pictures: dict[str, Tensor]) -> float | None:
+    """How much pictures from noise differ from one another, as a part of what real ones do; None
+    where there are none, or too few to say."""
     fake, real = pictures.get("fake"), pictures.get("real_pictures")
     if fake is None or real is None or min(len(fake), len(real)) < ENOUGH or not variety(real):
-        return 0.0
+        return None
     return variety(fake) / variety(real)
 
 
 def on_noise(pictures: dict[str, Tensor], config: Settings, images: int, most: float) -> list[str]:
     """What is wrong with pictures made from noise."""
-    now = variety_of(pictures)
-    if not now > 0:
+    if (now := variety_of(pictures)) is None:
         return []
     fake, real = pictures["fake"][:MOST], pictures["real_pictures"][:MOST]
     tips = ideas(
         config,
         f"--nz 100 (now {getattr(config, 'nz', 0)})" if getattr(config, "nz", 100) < CROWD else "",
-        "" if getattr(config, "r1_gamma", 0) else "--r1-gamma 10",
+        "" if getattr(config, "r1_gamma", 0) else penalty(config, "r1-gamma"),
         "a lower --lr",
         "another --objective",
     )
@@ -257,7 +255,8 @@ def on_noise(pictures: dict[str, Tensor], config: Settings, images: int, most: f
             f"after {percent(most)} (collapse); earlier snapshots are still good, for a new "
             f"training {tips}"
         ]
-    if now < ALIKE and images >= INFANCY:
+    dead = now < DEAD and images >= STEPS * config.batch_size
+    if dead or (now < ALIKE and images >= INFANCY):
         return [
             f"generated pictures are all nearly the same: they have {percent(now)} of the variety "
             f"of real ones (collapse); {tips}"
@@ -366,6 +365,12 @@ def balanced(config: Settings, faster: bool) -> str:
     if rate != lr and (rate < lr) == faster:
         return f"equal --lr and --lr-D (now {lr:g} and {rate:g})"
     return f"--lr-D {rate * 2 if faster else rate / 4:g} (now {rate:g})"
+
+
+def penalty(config: Settings, name: str) -> str:
+    """That penalty at its paper's weight, which wants discriminators without batch norm."""
+    batch = getattr(config, "norm_D", "") == "batch"
+    return f"--{name} 10" + (" with --norm-D layer" if batch else "")
 
 
 def logit(label: float) -> float:

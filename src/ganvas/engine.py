@@ -70,7 +70,8 @@ class Engine:
     def description(self) -> str:
         if self.device.type == "cuda":
             return torch.cuda.get_device_name(self.device)
-        return f"{self.device.type}, {torch.get_num_threads()} threads"
+        threads = torch.get_num_threads()
+        return f"{self.device.type}, {threads} thread{'s' * (threads > 1)}"
 
 
 def best_device() -> str:

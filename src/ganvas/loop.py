@@ -116,7 +116,8 @@ class Training:
             )
         self.method.load_training_state(state["method"])
         self.clock = Clock(**state["clock"])
-        self.meter, self.vitals = Meter(**state["meter"]), Meter(**state["vitals"])
+        self.meter = Meter(**state["meter"]).to(self.engine.device)
+        self.vitals = Meter(**state["vitals"]).to(self.engine.device)
         self.watch = Stopwatch(**state["watch"])
         self.schedule.plateau = Plateau(**state["plateau"])
         self.diagnosis, self.history = state["diagnosis"], state["history"]
@@ -263,7 +264,7 @@ def preview(training: Training, log: Log) -> None:
         pictures = t.method.preview(batch)
     t.method.train()
     real = {} if t.method.shows_real else {f"real_{name}": x for name, x in batch.items()}
-    t.most_varied = max(t.most_varied, variety_of(pictures | real))
+    t.most_varied = max(t.most_varied, variety_of(pictures | real) or 0.0)
     seen = (pictures | real, t.config, t.clock.images, t.most_varied)
     t.diagnosis = [] if t.young else diagnose_pictures(*seen)
     image = write_sample(t.run.samples, t.clock, pictures)

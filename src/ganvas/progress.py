@@ -97,11 +97,6 @@ class Bar:
             f"{timing['pictures_per_second']:.1f}/s  data {timing['data_share']:.0%}  "
             f"left {spoken(left)}"
         )
-        if entry["skipped"]:
-            last = ", ".join(f"{player} in step {at}" for player, at in entry["skipped_at"].items())
-            self.said(
-                f"{entry['skipped']} steps skipped so far: gradients were not finite (last: {last})"
-            )
         for sentence in entry["diagnosis"]:
             self.said(sentence)
 

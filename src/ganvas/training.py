@@ -1,6 +1,7 @@
 """How a run begins and goes on: everything built and checked before anything is written."""
 
 import errno
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ from ganvas.runs.snapshots import (
     load_weights,
 )
 
+FEW_STEPS = 300
+
 
 def settings_of(method: str, given: dict[str, Any]) -> Settings:
     """A method's settings: those given, and for a built-in sample those that suit it.
@@ -38,9 +41,9 @@ def settings_of(method: str, given: dict[str, Any]) -> Settings:
     Raises:
         InputError: an unknown name, or a value that no training can have.
     """
-    kind = method_class(method)
-    kind.Config.from_mapping(given)  # so that faults are those of what was given
-    return kind.Config.from_mapping(suggested(str(given.get("data", "")), method) | given)
+    return method_class(method).Config.from_mapping(
+        suggested(str(given.get("data", "")), method) | given
+    )
 
 
 def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:
@@ -167,16 +170,32 @@ def prepare(method: str, config: Settings, watcher: Watcher, run: Run) -> Traini
         watcher.said(f"{config.data} comes with settings for what is left out: {text}")
     engine = Engine.start(config.device, config.precision, config.threads)
     data = open_training_set(kind.data, config, watcher.reading)
+    config.check_whole({size for _, size in data.whole_sizes()})
     for picture, size in data.whole_sizes():
         config.check_size(*size, f"{picture} ({size[0]}x{size[1]} after --preprocess)")
     for note in data.notes:
         watcher.said(note)
     torch.manual_seed(config.seed)
     network = engine.place(kind(config, data.channels, data.classes))
+    if (steps := steps_of(config, data.epoch_size)) < FEW_STEPS:
+        watcher.said(
+            f"--duration {config.duration}: is {steps:.0f} steps of {config.batch_size} pictures, "
+            "few to learn from; give a longer one"
+        )
+    if config.decay and config.lr_policy != "linear":
+        watcher.said(f"--decay: without effect, for --lr-policy is {config.lr_policy}")
     for note in network.notes:
         watcher.said(note)
     clock = Clock(data.epoch_size)
     return Training(run, config, network, data, engine, clock, config.schedule)
+
+
+def steps_of(config: Settings, epoch_size: int) -> float:
+    """How many steps the training will take; infinite where it is measured in time."""
+    images = {"ep": epoch_size, "it": config.batch_size, "kimg": 1000}
+    if config.span.is_time:
+        return math.inf
+    return config.span.amount * images[config.span.unit] / config.batch_size
 
 
 def finish_saving(training: Training) -> None:

@@ -43,6 +43,8 @@ def place(tmp_path_factory: pytest.TempPathFactory, tiny_run: Path) -> Path:
     shutil.copytree(here / "data", here / "grey-a")
     for path in (here / "grey-a" / "trainA").iterdir():
         Image.open(path).convert("L").save(path)
+    shutil.copytree(here / "data", here / "sizes")
+    noise(1, 40, 44, 3).save(here / "sizes" / "trainB" / "wide.png")
     (here / "empty").mkdir()
     (here / "paired" / "train").mkdir(parents=True)
     noise(0, 40, 80, 3).save(here / "paired" / "train" / "1.png")
@@ -257,7 +259,7 @@ CASES |= {
     "too small for dcgan": (DCGAN + "--size 100x15", "--size 100x15: dcgan wants at least 16"),
     "sizes that differ": (DCGAN + "--preprocess none", "but a generator makes one", "center_crop"),
     "two channels": (DCGAN + "--channels 2", "--channels 2: must be 1 (grey) or 3 (RGB)"),
-    "no objective": (DCGAN + "--objective wgan-gp", "--objective", 'Did you mean "wgan"?'),
+    "no objective": (DCGAN + "--objective wgann", "--objective", 'Did you mean "wgan"?'),
     "labels where none are": (
         DCGAN + "--objective hinge --real-label 0.9",
         "--real-label: the hinge objective has no such label; these have: lsgan, vanilla",
@@ -270,6 +272,17 @@ CASES |= {
         DCGAN + "--real-label 1.3",
         "--real-label 1.3: must be from 0 to 1",
     ),
+    "a network that is none": (DCGAN + "--netG G.pth", "--netG: leave it out"),
+    "sizes that a penalty would compare": (
+        "train cyclegan --data sizes --out new --gp 10 --preprocess none",
+        "--gp-at mixed: compares real with generated pictures",
+        "(such as 40x40 and 44x40)",
+    ),
+    "sizes that rpgan would compare": (
+        "train cyclegan --data sizes --out new --objective rpgan --preprocess none",
+        "--objective rpgan: compares real with generated pictures",
+    ),
+    "steps too few": (DCGAN + "--d-steps 1/1500", "--d-steps 1/1500: wants a number"),
     "no steps": (DCGAN + "--d-steps 0", "--d-steps 0: wants a number such as 5, or a part such as"),
     "steps of nothing": (DCGAN + "--d-steps 1/0", "--d-steps 1/0: wants a number"),
     "negative steps": (DCGAN + "--d-steps=-1", "--d-steps -1: wants a number"),
@@ -350,6 +363,7 @@ SPELLINGS = {
     "--gan_mode vanilla": {"objective": "vanilla"},
     "--no_lsgan": {"objective": "vanilla"},
     "--gan_mode wgangp": {"objective": "wgan", "gp": 10.0},
+    "--objective wgan-gp --epochs 7": {"objective": "wgan", "gp": 10.0, "duration": "7ep"},
     "--netG resnet_6blocks": {"n_blocks": 6},
     "--which_model_netG resnet_9blocks": {},
     "--netG unet_128 --crop_size 128": {"generator": "unet", "n_downs": 7, "size": "128"},
@@ -422,6 +436,11 @@ def test_the_dcgan_examples_spellings_mean_what_they_meant(settings_of):
     wanted = {"data": "faces", "workers": 2, "batch_size": 64, "size": "32", "nz": 50, "ngf": 32}
     wanted |= {"ndf": 16, "duration": "25ep", "lr": 0.0001, "beta1": 0.4, "seed": 999}
     assert settings_of(command, "dcgan") == wanted | {"out": "there", "channels": 1}
+
+
+def test_the_dcgan_examples_epochs_may_decay(settings_of):
+    wanted = {"data": "x", "duration": "6ep", "decay": "2ep", "lr_policy": "linear"}
+    assert settings_of("--data x --niter 4 --niter_decay 2", "dcgan") == wanted
 
 
 def test_a_sample_brings_settings_for_what_is_left_out(settings_of):

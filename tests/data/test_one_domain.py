@@ -114,3 +114,26 @@ def test_the_sample_of_shapes_is_labelled():
     layout = recognise(open_source("sample:shapes", (16, 16)))
     assert layout.kind == "labelled"
     assert set(layout.parts) == {"circle", "square", "triangle", "star", "ring"}
+
+
+def test_a_class_without_a_picture_to_train_on_is_left_out_and_named(tmp_path):
+    folder = fill(tmp_path, ("ant", 2), ("bee", 2), ("cat", 2))
+    for path in (folder / "bee").iterdir():
+        path.write_bytes(b"torn")
+    data = opened(folder, max_bad=2)
+    assert data.classes == ("ant", "cat")
+    assert Counter(data.labels) == {0: 2, 1: 2}
+    assert "left out: bee" in data.notes[0]
+
+
+def test_a_picture_beside_class_folders_is_named(tmp_path):
+    data = opened(fill(tmp_path, ("cat", 2), ("dog", 2), (".", 1)))
+    assert data.classes == ()
+    assert data.notes[0].startswith("00.png lies beside folders")
+    assert not opened(fill(tmp_path / "one", ("cat", 2), (".", 1))).notes
+
+
+def test_pairs_side_by_side_are_said(tmp_path):
+    (tmp_path / "train").mkdir()
+    noise(0, 10, 20, 3).save(tmp_path / "train" / "1.png")
+    assert any("as pairs side by side are" in note for note in opened(tmp_path).notes)

@@ -5,6 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from PIL import Image
 import ganvas
 from ganvas.cli import main
 from ganvas.errors import InputError
+from ganvas.losses.penalties import r1
 from ganvas.methods.dcgan import DCGAN, Config, DiscriminatorNetwork, GeneratorNetwork, sizes
 
 TINY: dict[str, Any] = {
@@ -175,7 +177,9 @@ def test_a_translator_does_not_generate_nor_the_other_way_round(classes, tiny_ru
     ("given_settings", "sentence"),
     [
         ({"objective": "wgan"}, "bounds its discriminators by nothing"),
-        ({"objective": "wgan", "gp": 10}, "--gp with batch norm in a discriminator"),
+        ({"objective": "wgan", "gp": 10}, "with batch norm in a discriminator"),
+        ({"r1_gamma": 10}, "with batch norm in a discriminator"),
+        ({"gp_target": 5, "penalty_every": 16}, "--gp-target and --penalty-every: without effect"),
         ({"objective": "wgan", "gp": 10, "norm_D": "layer"}, None),
         ({"objective": "wgan", "clip": 0.01}, None),
     ],
@@ -183,3 +187,65 @@ def test_a_translator_does_not_generate_nor_the_other_way_round(classes, tiny_ru
 def test_what_bodes_ill_is_said_beforehand(given_settings, sentence):
     notes = DCGAN(Config(size="16", ngf=2, ndf=2, **given_settings), {"pictures": 3}).notes
     assert sentence in notes[0] if sentence else not notes
+
+
+@pytest.mark.parametrize("objective", ["lsgan", "wgan", "hinge", "rpgan"])
+def test_scores_that_are_no_probabilities_are_not_shown_as_such(objective):
+    method = DCGAN(Config(size="16", ngf=2, ndf=2, objective=objective), {"pictures": 3})
+    assert method.step({"pictures": torch.rand(2, 3, 16, 16)}).keys() == {"D", "G"}
+
+
+@pytest.mark.parametrize("seeds", [3, [], [-1], [2**32], [True], [0.5], ["1"]])
+def test_seeds_that_are_none_are_refused(seeds):
+    method = DCGAN(Config(size="16", ngf=2, ndf=2), {"pictures": 3}).eval()
+    with pytest.raises(InputError, match="wants whole numbers from 0"):
+        method.generate(seeds)
+
+
+def test_seeds_may_come_from_numpy_and_no_two_give_one_latent():
+    method = DCGAN(Config(size="16", ngf=2, ndf=2), {"pictures": 3}).eval()
+    assert len(method.generate(np.arange(3))) == 3
+    z = method.latents([0, 1, 2**16, 2**31, 2**32 - 1])
+    assert len({tuple(row.tolist()) for row in z}) == 5
+
+
+def test_what_training_draws_is_not_what_previews_show():
+    method = DCGAN(Config(size="16", ngf=2, ndf=2), {"pictures": 3})
+    for seed in range(3):
+        torch.manual_seed(seed)
+        shared = np.intersect1d(torch.randn(method.nz).numpy(), method.latents([seed]).numpy())
+        assert len(shared) == 0
+
+
+def test_the_average_is_what_generates():
+    method = DCGAN(Config(size="16", ngf=2, ndf=2, ema="1kimg"), {"pictures": 3})
+    before = method.eval().generate_tensor([0])
+    for p in method.G.parameters():
+        p.data.add_(1)
+    assert torch.equal(method.generate_tensor([0]), before)
+
+
+def test_an_average_takes_over_running_statistics():
+    method = DCGAN(Config(size="16", ngf=2, ndf=2, ema="1kimg"), {"pictures": 3})
+    method.step({"pictures": torch.rand(2, 3, 16, 16)})
+    method.update_averages(0.99)
+    own, kept = (dict(n.named_buffers()) for n in (method.G, method.averages["G"]))
+    assert own.keys() == kept.keys()
+    assert all(torch.equal(own[key], kept[key]) for key in own)
+    assert not torch.equal(
+        own["main.1.running_mean"], torch.zeros(own["main.1.running_mean"].shape)
+    )
+
+
+def test_labels_reach_the_penalty():
+    """Of a conditional discriminator the gradients at pictures of a class are penalised."""
+    torch.manual_seed(0)
+    config = Config(size="16", ngf=4, ndf=4, conditional=True, norm_D="none", r1_gamma=2)
+    method = DCGAN(config, {"pictures": 3}, ("a", "b"))
+    x, labels = torch.rand(4, 3, 16, 16), torch.tensor([0, 1, 1, 0])
+    one_hot = torch.eye(2)[labels]
+    wanted = 2 * r1(lambda pictures: method.D(pictures, one_hot), x)
+    others = 2 * r1(lambda pictures: method.D(pictures, 0 * one_hot), x)
+    found = method.step({"pictures": x, "labels": labels})["D_r1"]
+    torch.testing.assert_close(found, wanted.detach())
+    assert not torch.isclose(found, others.detach())

@@ -8,9 +8,12 @@ import torch
 from torch import Tensor
 
 from ganvas.losses.objectives import OBJECTIVES
+from ganvas.losses.penalties import gradient_penalty, r1, r2
 from ganvas.methods import METHODS, method_class
 from ganvas.methods.adversarial import Adversarial
 from ganvas.methods.base import Method
+from ganvas.methods.cyclegan import CycleGAN
+from ganvas.methods.dcgan import DCGAN
 
 SMALL = {
     "cyclegan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
@@ -157,6 +160,118 @@ def test_penalties_are_float32_under_autocast(kind, penalty):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
 
 
+def judged(method: Adversarial, batch: dict[str, Tensor]) -> dict[str, tuple]:
+    """Of each discriminator: itself, real pictures and generated ones of this step, and which
+    part of its loss is taken. The chance is that of `torch.manual_seed(1)`."""
+    torch.manual_seed(1)
+    if isinstance(method, DCGAN):
+        x = batch["pictures"]
+        return {"D": (method.D, x, method.G(torch.randn(len(x), method.nz)).detach(), 1.0)}
+    assert isinstance(method, CycleGAN)
+    x, y = batch["A"], batch["B"]
+    return {
+        "D_A": (method.D_A, y, method.G_A(x).detach(), 0.5),
+        "D_B": (method.D_B, x, method.G_B(y).detach(), 0.5),
+    }
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_each_discriminator_judges_its_own_pictures_by_the_objective(kind, objective):
+    method = make(kind, objective=objective)
+    batch, loss = batch_of(method), OBJECTIVES[objective].discriminator
+    wanted = {
+        name: part * loss(D(real), D(fake)).detach()
+        for name, (D, real, fake, part) in judged(copy.deepcopy(method), batch).items()
+    }
+    torch.manual_seed(1)
+    found = method.step(batch)
+    for name, value in wanted.items():
+        torch.testing.assert_close(found[name], value)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_generators_are_judged_on_their_own_pictures(kind, objective):
+    """With D standing still, so that the scores can be computed beside the step."""
+    method = make(kind, objective=objective, d_steps="1/2")
+    batch, loss = batch_of(method), OBJECTIVES[objective]
+    wanted = {}
+    for name, (D, real, fake, _) in judged(copy.deepcopy(method), batch).items():
+        scores = (D(fake), D(real)) if loss.relativistic else (D(fake),)
+        wanted[name.replace("D", "G")] = loss.generator(*scores).detach()
+    torch.manual_seed(1)
+    found = method.step(batch)
+    assert not any(name.startswith("D_") or name == "D" for name in found)
+    for name, value in wanted.items():
+        torch.testing.assert_close(found[name], value)
+
+
+PENALTIES = {
+    "r1": ({"r1_gamma": 3}, lambda D, x, x_: 3 * r1(D, x)),
+    "r2": ({"r2_gamma": 3}, lambda D, x, x_: 3 * r2(D, x_)),
+    "gp at real": (
+        {"gp": 5, "gp_at": "real"},
+        lambda D, x, x_: 5 * gradient_penalty(D, x, x_, 1, "real"),
+    ),
+    "gp at fake": (
+        {"gp": 5, "gp_at": "fake", "gp_target": 2},
+        lambda D, x, x_: 5 * gradient_penalty(D, x, x_, 2, "fake"),
+    ),
+}
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_a_penalty_is_that_of_its_own_discriminator_and_pictures(kind, penalty):
+    (settings, wanted), term = PENALTIES[penalty], penalty[:2]
+    method = make(kind, **settings)
+    batch = batch_of(method)
+    seen = judged(copy.deepcopy(method), batch)
+    torch.manual_seed(1)
+    found = method.step(batch)
+    for name, (D, real, fake, part) in seen.items():
+        value = part * wanted(D, real, fake).detach()
+        torch.testing.assert_close(found[f"{name}_{term}"], value, rtol=1e-4, atol=1e-7)
+
+
+SQUARES = {
+    "real label": ({"real_label": 0.9}, lambda r, f: ((r - 0.9) ** 2).mean() + (f**2).mean()),
+    "fake label": ({"fake_label": -1}, lambda r, f: ((r - 1) ** 2).mean() + ((f + 1) ** 2).mean()),
+    "drift": (
+        {"drift": 0.5},
+        lambda r, f: ((r - 1) ** 2).mean() + (f**2).mean() + 0.5 * (r**2).mean(),
+    ),
+}
+
+
+@pytest.mark.parametrize("term", SQUARES)
+def test_labels_and_drift_are_part_of_the_discriminators_loss(kind, term):
+    settings, of = SQUARES[term]
+    method = make(kind, objective="lsgan", **settings)
+    batch = batch_of(method)
+    seen = judged(copy.deepcopy(method), batch)
+    torch.manual_seed(1)
+    found = method.step(batch)
+    for name, (D, real, fake, part) in seen.items():
+        torch.testing.assert_close(found[name], part * of(D(real), D(fake)).detach())
+
+
+def test_the_generators_label_is_what_they_want_to_hear(kind):
+    method = make(kind, objective="lsgan", generator_label=0.7, d_steps="1/2")
+    batch = batch_of(method)
+    seen = judged(copy.deepcopy(method), batch)
+    torch.manual_seed(1)
+    found = method.step(batch)
+    for name, (D, _, fake, _) in seen.items():
+        value = ((D(fake) - 0.7) ** 2).mean().detach()
+        torch.testing.assert_close(found[name.replace("D", "G")], value)
+
+
+def test_each_player_has_a_rate_of_its_own_and_keeps_it_through_the_schedule(kind):
+    method = make(kind, lr=0.001, lr_D=0.004)
+    method.set_rate(0.5)
+    rates = {name: o.param_groups[0]["lr"] for name, o in method.optimizers.items()}
+    assert rates == {"G": 0.0005, "D": 0.002}
+
+
 def test_a_lazy_penalty_comes_seldom_and_strong(kind):
     batch = batch_of(make(kind))
     always, lazy = make(kind, r1_gamma=10), make(kind, r1_gamma=10, penalty_every=3)
@@ -271,7 +386,7 @@ def test_the_state_of_one_goes_into_another_and_both_go_on_alike(kind):
         assert torch.equal(value, second.state_dict()[key]), key
 
 
-def test_an_average_has_the_half_life_it_is_given(kind):
+def test_an_average_moves_by_the_factor_it_is_given(kind):
     method = make(kind, ema="1kimg")
     name = next(iter(method.averages))
     start = next(method.averages[name].parameters()).clone()

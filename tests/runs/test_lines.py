@@ -29,7 +29,7 @@ def test_a_player_that_stood_still_and_penalties_leave_the_line_parseable():
     found = TUTORIAL.match(line)
     assert found is not None
     assert found[2] == "?"
-    assert found[6] == "nan"
+    assert found[6] == "-"
     assert line.endswith("D_gp: 0.2500")
 
 
@@ -42,3 +42,9 @@ def test_epochs_and_batches_are_counted_through():
     # 2, 4, 6, 8, 10, 12 pictures of epochs of five
     assert seen == [(1, 1, 2), (1, 2, 4), (2, 1, 1), (2, 2, 3), (2, 3, 5), (3, 1, 2)]
     assert {(place.epochs, place.batches) for place in places} == {(3, 3)}
+
+
+def test_scores_that_are_no_probabilities_are_left_out():
+    place = Place.of(Clock(100, images=50, iterations=1), 50, Duration(2, "ep"))
+    line = LINES["dcgan"](entry(D=-1.0, G=2.0, D_gp=0.5), place)
+    assert line == "[0/2][0/2]\tLoss_D: -1.0000\tLoss_G: 2.0000\tD_gp: 0.5000"

@@ -394,3 +394,14 @@ def test_the_page_works_in_a_browser(run: Path) -> None:
         assert not page.is_visible("#unzoom")
         browser.close()
     assert complaints == []
+
+
+def test_a_remark_whose_figures_change_is_one_remark(tmp_path: Path) -> None:
+    lines = [
+        {"images": 100 * i, "losses": {}, "diagnosis": [f"D wins: in 100 % of pairs, by {i}.5"]}
+        for i in (1, 2, 3)
+    ]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    page = write_report(tmp_path).read_text()
+    assert "by 3.5" in page
+    assert "by 1.5" not in page

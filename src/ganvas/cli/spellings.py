@@ -16,6 +16,7 @@ RENAMED = {
     "loadSize": "load-size",
     "batchSize": "batch-size",
     "imageSize": "size",
+    "image-size": "size",
     "manualSeed": "seed",
     "outf": "out",
     "nc": "channels",
@@ -40,6 +41,8 @@ REFUSED = {
     "display-id": "no server is needed: see samples/ and report.html in the run directory",
     "dataset-mode": "leave it out; the layout is recognised from the folders",
     "load-iter": "use `ganvas resume RUN`, which goes on from the newest snapshot",
+    "dataset": "leave it out; the layout is recognised from the folders",
+    "cuda": "leave it out; --device auto takes the fastest that is there",
     "ngpu": "one process trains on one device: see --device",
     "accel": "leave it out; --device auto takes the fastest that is there",
     "use-wandb": "see log.jsonl, report.html and TensorBoard's events in the run directory",
@@ -74,7 +77,7 @@ def discriminator_of(value: str) -> list[str]:
 
 
 def objective_of(value: str) -> list[str]:
-    if value == "wgangp":  # there without its penalty
+    if value in ("wgangp", "wgan-gp"):  # in the reference without its penalty
         return ["--objective", "wgan", "--gp", "10"]
     return ["--objective", value]
 
@@ -102,6 +105,9 @@ def epochs(option: str) -> Callable[[str], list[str]]:
 TOGETHER = ("n-epochs", "n-epochs-decay", "input-nc", "output-nc")
 TURNED: dict[str, Callable[[str], list[str]]] = {
     "gan-mode": objective_of,
+    "objective": objective_of,
+    "num-epochs": epochs("duration"),
+    "epochs": epochs("duration"),
     "netG": generator_of,
     "netD": discriminator_of,
     "gpu-ids": device_of,
@@ -134,6 +140,8 @@ def accept_reference_spellings(argv: list[str]) -> list[str]:
             continue
         if argv[:1] == ["train"] and name in REFUSED:
             raise InputError(f"{token}: {REFUSED[name]}")
+        if argv[:2] == ["train", "dcgan"] and name in ("netG", "netD"):
+            raise InputError(f"{token}: leave it out: dcgan has one architecture, and starts anew")
         if value is None and (name in TURNED or name in TOGETHER):
             raise InputError(f"{token}: wants a value")
         if name in TOGETHER or name == "no-lsgan":
@@ -162,15 +170,15 @@ def without(option: str, tokens: list[str]) -> list[str]:
 def together(said: dict[str, str], turned: list[str]) -> list[str]:
     """Options that mean something only together."""
     out: list[str] = []
-    if turned[:2] == ["train", "dcgan"] and "n-epochs" in said:
-        # The DCGAN example's --niter: all epochs, at one rate.
-        out += ["--duration", f"{said.pop('n-epochs')}ep"]
+    # The DCGAN example has no decay: its --niter is all epochs.
+    from_noise = turned[:2] == ["train", "dcgan"]
     if said.keys() & {"n-epochs", "n-epochs-decay"}:
         constant = number("n-epochs", said.get("n-epochs", "100"))
-        decay = number("n-epochs-decay", said.get("n-epochs-decay", "100"))
+        decay = number("n-epochs-decay", said.get("n-epochs-decay", "0" if from_noise else "100"))
         out += ["--duration", f"{constant + decay:g}ep"]
         if decay:
             out += ["--decay", f"{decay:g}ep"]
+            out += ["--lr-policy", "linear"] if from_noise else []
         elif "--lr-policy" not in turned:
             out += ["--lr-policy", "constant"]
     swapped = "BtoA" in turned

@@ -7,7 +7,14 @@ from itertools import combinations
 from pathlib import PurePosixPath
 
 from ganvas.config import Settings
-from ganvas.data.layouts import Layout, pairs_by_name, recognise, shared_shape, side_by_side
+from ganvas.data.layouts import (
+    Layout,
+    beside_folders,
+    pairs_by_name,
+    recognise,
+    shared_shape,
+    side_by_side,
+)
 from ganvas.data.sources import files_in, is_picture, open_source
 from ganvas.data.suggest import Trains, halves, suggested, trained_by, why_pairs
 from ganvas.data.survey import Seen, converted, first_names, look_at_all, said
@@ -89,6 +96,10 @@ def check(
     notes += shapes(layout, good, training)
     notes += partners(source, layout)
     notes += tiny(layout, training)
+    if layout.kind == "unlabelled" and (loose := beside_folders(layout)):
+        notes.append(
+            f"{loose[0].name} lies beside folders, so that these are not taken for classes"
+        )
     notes += no_pictures(files_in(source))
     suggestions = suggested(
         takes, methods or {}, source, layout, parts, training, min(wanted), pairs

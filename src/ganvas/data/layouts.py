@@ -15,7 +15,7 @@ Pair = tuple[Entry, Entry]
 Kind = Literal["unpaired", "paired", "labelled", "unlabelled"]
 
 DOMAIN_FOLDERS = {"traina", "trainb", "testa", "testb", "vala", "valb"}
-SPLIT_FOLDERS = {"train", "val", "test"}
+SPLIT_FOLDERS = {"train", "val", "valid", "validation", "test"}
 SHARED_SHAPE = 1.02
 """Pictures whose width to height differ by less have one shape."""
 
@@ -161,6 +161,19 @@ def one_domain(layout: Layout, source: str) -> dict[str, list[Entry]]:
         inner = PurePosixPath(entry.name).parts[above:]
         by_class[inner[0] if len(inner) > 1 else ""].append(entry)
     return {"": entries} if "" in by_class else dict(sorted(by_class.items()))
+
+
+def beside_folders(layout: Layout) -> list[Entry]:
+    """Pictures that lie beside at least two folders of pictures."""
+    depth = len(PurePosixPath(layout.prefix).parts)
+    inner = {
+        entry.name: PurePosixPath(entry.name).parts[depth:]
+        for entries in layout.parts.values()
+        for entry in entries
+    }
+    folders = {parts[0] for parts in inner.values() if len(parts) > 1}
+    entries = [entry for found in layout.parts.values() for entry in found]
+    return [e for e in entries if len(inner[e.name]) == 1] if len(folders) > 1 else []
 
 
 def found_in(layout: Layout) -> str:

@@ -5,7 +5,7 @@ from itertools import chain, islice, zip_longest
 import torch
 
 from ganvas.config import Settings
-from ganvas.data.layouts import Layout, one_domain
+from ganvas.data.layouts import Layout, beside_folders, one_domain, side_by_side
 from ganvas.data.sampler import plain_draw
 from ganvas.data.sources import Entry
 from ganvas.data.training_set import Reading, Sample, TrainingSet
@@ -22,14 +22,39 @@ class OneDomain(TrainingSet):
         self.by_class = one_domain(layout, config.data)
         self.classes = tuple(self.by_class) if len(self.by_class) > 1 else ()
         super().__init__(config, layout, reading)
-        numbers = {e.name: n for n, entries in enumerate(self.by_class.values()) for e in entries}
-        self.labels = [numbers[seen.entry.name] for seen in self.parts["pictures"].seen]
+        class_of = {e.name: name for name, entries in self.by_class.items() for e in entries}
+        found = [class_of[seen.entry.name] for seen in self.parts["pictures"].seen]
+        self.empty = [name for name in self.classes if name not in found]
+        # A class that no picture shows would be learnt from nothing.
+        self.classes = tuple(name for name in self.classes if name in found)
+        self.labels = [self.classes.index(name) for name in found] if self.classes else []
 
     def pictures_of(self, domain: str) -> list[Entry]:
         """Where --max-pictures limits them, as many of each class as of any other."""
         in_turn = filter(None, chain.from_iterable(zip_longest(*self.by_class.values())))
         kept = {entry.name for entry in islice(in_turn, self.config.max_pictures)}
         return [e for entries in self.by_class.values() for e in entries if e.name in kept]
+
+    @property
+    def notes(self) -> list[str]:
+        found = []
+        if self.empty:
+            found.append(
+                f"classes without a picture to train on, left out: {', '.join(self.empty)}"
+            )
+        if self.layout.kind == "unlabelled" and (loose := beside_folders(self.layout)):
+            found.append(
+                f"{loose[0].name} lies beside folders, so that these are not taken for classes; "
+                "move it into one of them, or away"
+            )
+        if self.layout.kind == "paired" and all(
+            side_by_side(seen.size) for seen in self.parts["pictures"].seen
+        ):
+            found.append(
+                "all pictures are twice as wide as high, as pairs side by side are; here each is "
+                "one picture"
+            )
+        return found + super().notes
 
     @property
     def epoch_size(self) -> int:

@@ -1,5 +1,6 @@
 """What to train on pictures, and why: the commands that `ganvas data check` ends with."""
 
+import math
 import shlex
 import statistics
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,9 @@ SMALLEST_SUGGESTED = 32
 FEWEST_DOWNS = 5
 """A unet has no fewer halvings."""
 LONGEST_SHAPE = 4
+MANY, STEPS_SUGGESTED, MOST_EPOCHS = 50_000, 3_000, 1_000
+"""Sets of one domain with fewer pictures are to be seen more often than the default says, in so
+many steps."""
 
 
 class Trains(Protocol):
@@ -123,6 +127,11 @@ def command(
     if bad := max(bad) if kind.data == "unpaired" else sum(bad):
         options["max_bad"] = str(bad)
         reasons.append(f"--max-bad {bad}: skips what cannot be read; better mend or remove it")
+    count = len(pictures)
+    if kind.data == "pictures" and count < MANY:
+        epochs = math.ceil(STEPS_SUGGESTED * settings.batch_size / count / 10) * 10
+        options["duration"] = f"{min(epochs, MOST_EPOCHS)}ep"
+        reasons.append("--duration: the default of 5 epochs is meant for larger sets")
     text = " ".join(f"--{option_name(name)} {value}" for name, value in options.items())
     return [f"ganvas train {method} {text}", *(f"  {reason}" for reason in reasons)]
 

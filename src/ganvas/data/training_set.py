@@ -149,12 +149,18 @@ class TrainingSet(Dataset[Sample]):
             worker_init_fn=leave_signals_to_the_trainer,
             multiprocessing_context="fork" if workers and hasattr(os, "fork") else None,
         )
+        batches = iter(loader)
         try:
-            yield from loader
+            yield from batches
         except InputError as error:
             # A worker's error comes with its traceback in the text; the sentence stands last.
             sentence = str(error).strip().splitlines()[-1]
             raise InputError(sentence.removeprefix("ganvas.errors.InputError: ")) from None
+        finally:
+            # Now, and not when the last reference goes: the workers heed no signal, and a process
+            # that ended before them would wait for them for ever.
+            if workers:
+                batches._shutdown_workers()  # pyright: ignore[reportAttributeAccessIssue]
 
     def fixed_of(self, domains: tuple[str, ...]) -> Sample:
         """The same few pictures every time, for previews: of the test part where there is one."""

@@ -36,8 +36,8 @@ def seeds_of(text: str) -> list[int]:
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
             raise InputError(f"--seeds {text}: {part.strip()} ends before it begins")
-        if last >= 2**63:
-            raise InputError(f"--seeds {text}: seeds go up to 2^63 - 1")
+        if last >= 2**32:
+            raise InputError(f"--seeds {text}: seeds go up to 2^32 - 1")
         ranges.append(range(first, last + 1))
     if sum(r.stop - r.start for r in ranges) > MOST:
         raise InputError(f"--seeds {text}: are more than {MOST:,}; take them in several calls")

@@ -94,6 +94,18 @@ class AdversarialSettings(Settings):
                     )
         _ = self.pace  # refuses what is no number
 
+    def check_whole(self, sizes: set[tuple[int, int]]) -> None:
+        option = f"--objective {self.objective}" if self.objective == "rpgan" else ""
+        if self.gp and self.gp_at == "mixed":
+            option = "--gp-at mixed"
+        if option and len(sizes) > 1:
+            shown = " and ".join(f"{w}x{h}" for w, h in sorted(sizes)[:: len(sizes) - 1])
+            raise InputError(
+                f"{option}: compares real with generated pictures, which --preprocess "
+                f"{self.preprocess} leaves of different sizes (such as {shown}); take a "
+                "--preprocess that crops"
+            )
+
     @property
     def rate_D(self) -> float:
         """The learning rate that the discriminators begin with."""
@@ -103,7 +115,7 @@ class AdversarialSettings(Settings):
     def pace(self) -> Fraction:
         """Steps of the discriminators for one of the generators."""
         try:
-            pace = Fraction(self.d_steps.replace(" ", "")).limit_denominator(MOST_STEPS)
+            pace = Fraction(self.d_steps.replace(" ", ""))
         except (ValueError, ZeroDivisionError):
             pace = Fraction(0)
         if not Fraction(1, MOST_STEPS) <= pace <= MOST_STEPS:
@@ -111,7 +123,7 @@ class AdversarialSettings(Settings):
                 f"--d-steps {self.d_steps}: wants a number such as 5, or a part such as 1/2, from "
                 f"1/{MOST_STEPS} to {MOST_STEPS}"
             )
-        return pace
+        return pace.limit_denominator(MOST_STEPS)
 
 
 class Adversarial(Method):
@@ -140,11 +152,8 @@ class Adversarial(Method):
     def generator_loss(self, fake: Tensor, real: Callable[[], Tensor]) -> Tensor:
         """Of the scores of generated pictures; those of real ones are asked for only where the
         objective compares the two."""
-        if not self.objective.relativistic:
-            return self.objective.generator(fake)
-        compared = real()
-        check_alike(compared, fake, f"--objective {self.rules.objective}")
-        return self.objective.generator(fake, compared)
+        scores = (fake, real()) if self.objective.relativistic else (fake,)
+        return self.objective.generator(*scores)
 
     def discriminator_loss(self, name: str, real: Tensor, fake: Tensor) -> Tensor:
         """Of the scores of real and of generated pictures; `name` is the discriminator's."""
@@ -157,7 +166,6 @@ class Adversarial(Method):
         self.vitals |= {f"{name} fake": fake.detach().float().mean()}
         self.vitals |= {f"{name} order": order(real.detach(), fake.detach())}
         if self.objective.parts is None:
-            check_alike(real, fake, f"--objective {self.rules.objective}")
             terms = {name: self.objective.discriminator(real, fake)}
         else:
             of_real, of_fake = self.objective.parts
@@ -171,8 +179,6 @@ class Adversarial(Method):
     ) -> dict[str, Tensor]:
         """The terms on D's gradients that this step has, by name, times their weights."""
         c = self.rules
-        if c.gp and c.gp_at == "mixed":
-            check_alike(real, fake, "--gp-at mixed")
         lazy = lazy_weight(self.descents["D"], c.penalty_every)
         terms: dict[str, tuple[float, Callable[[], Tensor]]] = {
             "gp": (c.gp, lambda: gradient_penalty(D, real, fake, c.gp_target, c.gp_at)),
@@ -195,11 +201,18 @@ class Adversarial(Method):
                 "away: add --gp 10 (WGAN-GP), or --clip 0.01 (the first WGAN)"
             )
         discriminators = nn.ModuleList(self.players["D"])
-        if c.gp and any(isinstance(m, nn.BatchNorm2d) for m in discriminators.modules()):
+        penalised = c.gp or c.r1_gamma or c.r2_gamma
+        if penalised and any(isinstance(m, nn.BatchNorm2d) for m in discriminators.modules()):
             found.append(
-                "--gp with batch norm in a discriminator: there, what one picture gets depends on "
-                "the others; the paper of WGAN-GP takes layer norm"
+                "a penalty on gradients with batch norm in a discriminator: there, what one "
+                "picture gets depends on the others; the paper of WGAN-GP takes layer norm"
             )
+        changed = set(c.changed())
+        idle = {"gp_target", "gp_at"} & changed if not c.gp else set()
+        idle |= {"penalty_every"} & changed if not penalised else set()
+        if idle:
+            names = " and ".join(f"--{option_name(name)}" for name in sorted(idle))
+            found.append(f"{names}: without effect, for the penalty itself is 0")
         return found
 
 
@@ -218,20 +231,6 @@ def with_labels(objective: Objective, config: AdversarialSettings) -> Objective:
         discriminator=partial(objective.discriminator, **given("real_label", "fake_label")),
         parts=parts,
     )
-
-
-def check_alike(real: Tensor, fake: Tensor, option: str) -> None:
-    """Refuse to compare what differs in size: pictures of two domains may, without a crop.
-
-    Raises:
-        InputError: names the option that compares them.
-    """
-    if real.shape != fake.shape:
-        sizes = [f"{x.shape[-1]}x{x.shape[-2]}" for x in (real, fake)]
-        raise InputError(
-            f"{option}: compares real with generated pictures, but these differ in size (here, "
-            f"{' and '.join(sizes)}); take a --preprocess that crops, or another of these"
-        )
 
 
 def order(real: Tensor, fake: Tensor) -> Tensor:

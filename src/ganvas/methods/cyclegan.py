@@ -87,7 +87,8 @@ class CycleGAN(Translator):
         turn, losses = self.whose_turn(), {}
 
         # min over G, F:  L_GAN(G, D_Y) + L_GAN(F, D_X) + lambda L_cyc(G, F)  (eq. 3)
-        y_, x_ = G(x), F(y)
+        with torch.set_grad_enabled("G" in turn):
+            y_, x_ = G(x), F(y)
         if "G" in turn:
             with frozen(D_X, D_Y):
                 losses["G_A"] = self.generator_loss(D_Y(y_), lambda: D_Y(y))

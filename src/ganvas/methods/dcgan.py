@@ -171,8 +171,8 @@ class DCGAN(Generator):
         size = (height, width)
         if c.conditional and not classes:
             raise InputError(
-                "--conditional: wants a folder for each class, with its pictures in it; these "
-                "pictures lie in none"
+                "--conditional: wants a folder for each class with all its pictures in it, and no "
+                "picture beside these folders; `ganvas data check` says what is there"
             )
         self.nz, self.unused_classes = c.nz, 0 if c.conditional else len(classes)
         self.G = GeneratorNetwork(c.nz, c.ngf, depth, size, len(self.classes))
@@ -188,7 +188,8 @@ class DCGAN(Generator):
         x, y = batch["pictures"], self.one_hot(batch.get("labels"))
         G, D = partial(self.G, labels=y), partial(self.D, labels=y)
         turn, losses = self.whose_turn(), {}
-        x_ = G(torch.randn(len(x), self.nz, device=x.device))
+        with torch.set_grad_enabled("G" in turn):
+            x_ = G(torch.randn(len(x), self.nz, device=x.device))
 
         # max over D:  log D(x) + log(1 - D(G(z)))
         if "D" in turn:
@@ -198,7 +199,8 @@ class DCGAN(Generator):
             losses |= {f"D_{name}": penalty for name, penalty in penalties.items()}
             self.descend("D", total(losses))
             self.clip(self.D)
-            losses |= {"D(x)": mean_probability(real), "D(G(z))_1": mean_probability(fake)}
+            if self.speaks_of_probability:
+                losses |= {"D(x)": mean_sigmoid(real), "D(G(z))_1": mean_sigmoid(fake)}
 
         # max over G:  log D(G(z))
         if "G" in turn:
@@ -206,9 +208,15 @@ class DCGAN(Generator):
                 fake = D(x_)
                 losses["G"] = self.generator_loss(fake, lambda: D(x))
                 self.descend("G", losses["G"])
-            losses["D(G(z))_2"] = mean_probability(fake)
+            if self.speaks_of_probability:
+                losses["D(G(z))_2"] = mean_sigmoid(fake)
 
         return {name: loss.detach() for name, loss in losses.items()}
+
+    @property
+    def speaks_of_probability(self) -> bool:
+        """Whether the objective makes a score's sigmoid D's belief that a picture is real."""
+        return self.config.objective.startswith(("vanilla", "logistic"))
 
     @property
     def notes(self) -> list[str]:
@@ -230,6 +238,6 @@ class DCGAN(Generator):
         return F.one_hot(labels, len(self.classes)).float()
 
 
-def mean_probability(scores: Tensor) -> Tensor:
+def mean_sigmoid(scores: Tensor) -> Tensor:
     """The tutorial's D(x): the mean of what a sigmoid makes of raw scores."""
     return scores.detach().float().sigmoid().mean()

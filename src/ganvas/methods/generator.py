@@ -1,7 +1,9 @@
 """Methods that make pictures from noise."""
 
 from collections.abc import Iterable, Sequence
+from operator import index
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -36,11 +38,14 @@ class Generator(Adversarial):
         return bool(self.classes)
 
     def latents(self, seeds: Iterable[int]) -> Tensor:
-        """One latent a seed, (N, nz): each follows from its seed alone."""
-        rows = [
-            torch.randn(self.nz, generator=torch.Generator().manual_seed(seed)) for seed in seeds
-        ]
-        return torch.stack(rows).to(next(self.parameters()).device)
+        """One latent a seed, (N, nz): each follows from its seed alone.
+
+        By NumPy's frozen generator, as in StyleGAN: the same in every version and on every
+        device, and none of the latents that training draws.
+        """
+        rows = [np.random.RandomState(seed).randn(self.nz) for seed in seeds]
+        z = torch.from_numpy(np.stack(rows)).float()
+        return z.to(next(self.parameters()).device)
 
     def labels(self, seeds: Sequence[int], label: str | None = None) -> Tensor | None:
         """One label a seed, (N,): of the named class, or of each class in turn.
@@ -110,17 +115,30 @@ class Generator(Adversarial):
     @torch.inference_mode()
     def preview(self, batch: Batch) -> dict[str, Tensor]:
         """The pictures of seeds 0, 1, 2 ...: the same latents every time."""
-        seeds = range(self.config.previews)
-        return {"fake": self.synthesise(self.latents(seeds), self.labels(seeds))}
+        seeds, device = range(self.config.previews), next(self.parameters()).device
+        # In full precision, as `generate` makes them.
+        with torch.autocast(device.type, enabled=False):
+            return {"fake": self.synthesise(self.latents(seeds), self.labels(seeds))}
 
 
 def checked(seeds: Iterable[int]) -> list[int]:
-    """The seeds, at least one, each from 0 to below 2^63.
+    """The seeds, at least one, each from 0 to below 2^32.
 
     Raises:
         InputError: they are not.
     """
-    found = list(seeds)
-    if not found or not all(isinstance(s, int) and 0 <= s < 2**63 for s in found):
-        raise InputError(f"seeds {found[:3]}: wants whole numbers from 0 on, at least one")
+    found: list[int] = []
+    try:
+        given = list(seeds)
+        found = [index(s) for s in given]
+        whole = all(
+            0 <= s < 2**32 and not isinstance(g, bool) for s, g in zip(found, given, strict=True)
+        )
+    except TypeError:
+        whole = False
+    if not whole or not found:
+        raise InputError(
+            f"seeds {seeds}: wants whole numbers from 0 to below 2^32, at least one, such as "
+            "range(16)"
+        )
     return found

@@ -44,19 +44,19 @@ def cyclegan_line(entry: dict[str, Any], place: Place) -> str:
 
 def dcgan_line(entry: dict[str, Any], place: Place) -> str:
     """`[0/5][50/1583]  Loss_D: 0.8523  Loss_G: 3.0321  D(x): 0.7342  D(G(z)): 0.3120 / 0.0612`
-    with tabs between: PyTorch's DCGAN tutorial. Epochs and batches count from 0; penalties and
-    what else there is follow."""
-    losses = dict(entry["losses"])
+    with tabs between: PyTorch's DCGAN tutorial. Epochs and batches count from 0; a player that
+    did not move has a dash, scores that are no probabilities are left out, penalties follow."""
+    values = {name: f"{value:.4f}" for name, value in entry["losses"].items()}
     own = ("D", "G", "D(x)", "D(G(z))_1", "D(G(z))_2")
-    d, g, real, first, second = (losses.pop(name, math.nan) for name in own)
+    d, g, real, first, second = (values.pop(name, "-") for name in own)
     epochs = "?" if place.epochs is None else place.epochs
+    probabilities = [f"D(x): {real}", f"D(G(z)): {first} / {second}"]
     parts = [
         f"[{place.epoch - 1}/{epochs}][{place.batch - 1}/{place.batches}]",
-        f"Loss_D: {d:.4f}",
-        f"Loss_G: {g:.4f}",
-        f"D(x): {real:.4f}",
-        f"D(G(z)): {first:.4f} / {second:.4f}",
-        *(f"{name}: {value:.4f}" for name, value in losses.items()),
+        f"Loss_D: {d}",
+        f"Loss_G: {g}",
+        *(probabilities if {real, first, second} != {"-"} else []),
+        *(f"{name}: {value}" for name, value in values.items()),
     ]
     return "\t".join(parts)
 

@@ -39,6 +39,11 @@ class Meter:
         sums = torch.stack(list(self.sums.values())).tolist()
         return {name: s / self.counts[name] for name, s in zip(self.sums, sums, strict=True)}
 
+    def to(self, device: torch.device) -> "Meter":
+        """Where the next scalars come from: sums that were saved lie on the CPU."""
+        self.sums = {name: total.to(device) for name, total in self.sums.items()}
+        return self
+
     def clear(self) -> None:
         self.sums, self.counts = {}, {}
 

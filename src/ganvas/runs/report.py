@@ -202,13 +202,15 @@ def _not_finite(log: Sequence[Row]) -> dict[str, int]:
 
 
 def _diagnosis(log: Sequence[Row]) -> list[Row]:
-    """Every remark once, the latest first; `current` where the last line still has it."""
+    """Every remark once, with its latest figures, the latest first; `current` where the last line
+    still has it."""
     remarks: dict[str, Row] = {}
     for row in log:
         sentences = row.get("diagnosis")
         for text in map(str, sentences if isinstance(sentences, list) else []):
-            remark = remarks.setdefault(text, {"text": text, "first": row["images"]})
-            remark |= {"last": row["images"], "current": row is log[-1]}
+            without_figures = re.sub(r"\d[\d.,]*", "#", text)
+            remark = remarks.setdefault(without_figures, {"first": row["images"]})
+            remark |= {"text": text, "last": row["images"], "current": row is log[-1]}
     return sorted(remarks.values(), key=lambda remark: -remark["last"])
 
 
