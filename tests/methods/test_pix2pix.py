@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from making import noise
 from PIL import Image
 from torch import Tensor
 
 import ganvas
+from ganvas.cli import main
 from ganvas.errors import InputError
 from ganvas.losses.objectives import OBJECTIVES
 from ganvas.methods.pix2pix import Config, Pix2Pix
@@ -163,3 +165,23 @@ def test_a_training_on_pairs_learns_them(tmp_path: Path):
         answer = method.translate(Image.new("RGB", (32, 32), colour))
         found = answer.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
         assert found == pytest.approx([255 - c for c in colour], abs=40)
+
+
+def test_of_pictures_side_by_side_one_half_is_translated(tmp_path: Path):
+    (tmp_path / "pairs" / "train").mkdir(parents=True)
+    for i in range(2):
+        noise(i, 32, 64, 3).save(tmp_path / "pairs" / "train" / f"{i}.png")
+    settings = SMALL | {"data": tmp_path / "pairs", "out": tmp_path / "run", "duration": "2it"}
+    fast = {"tensorboard": False, "device": "cpu", "threads": 1, "quiet": True}
+    run = ganvas.train("pix2pix", **settings, **fast, direction="BtoA")
+    out = tmp_path / "out"
+    inputs = [str(run.path), str(tmp_path / "pairs" / "train"), "--out", str(out)]
+    assert main(["translate", *inputs, "--direction", "BtoA", "--side-by-side"]) == 0
+    method = ganvas.load(run)
+    for i in range(2):
+        whole = Image.open(tmp_path / "pairs" / "train" / f"{i}.png")
+        wanted = method.translate(whole.crop((32, 0, 64, 32)), "BtoA")
+        assert Image.open(out / f"{i}.png").tobytes() == wanted.tobytes()
+    noise(3, 32, 31, 3).save(tmp_path / "narrow.png")
+    inputs = [str(run.path), str(tmp_path / "narrow.png"), "--out", str(out)]
+    assert main(["translate", *inputs, "--direction", "BtoA", "--side-by-side"]) == 2

@@ -13,6 +13,7 @@ def translate(
     *inputs: str,
     out: Path,
     direction: Literal["AtoB", "BtoA"] = "AtoB",
+    side_by_side: bool = False,
     device: str = "auto",
     max_bad: Whole = 0,
     skip_existing: bool = False,
@@ -29,6 +30,8 @@ def translate(
         The folder to write into; names and subfolders are kept.
     direction
         AtoB makes pictures like those in trainB out of pictures like those in trainA.
+    side_by_side
+        The inputs show A and B side by side: translate the half that the direction begins with.
     device
         cpu, cuda, mps; auto takes the fastest that is there.
     max_bad
@@ -50,11 +53,13 @@ def translate(
     method = translator_of(load(run, device))
     channels = method.channels[direction[-1]]
     jobs = plan(list(inputs), out, channels, skip_existing)
-    bad = unreadable(jobs, max_bad)
+    half = ("A" if direction == "AtoB" else "B") if side_by_side else None
+    bad = unreadable(jobs, max_bad, half)
     jobs = [job for job in jobs if job.source not in bad]
     started = time.perf_counter()
     with Watched(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as progress:
-        done = sum(1 for _ in progress.track(translate_all(method, jobs, direction), len(jobs)))
+        results = translate_all(method, jobs, direction, half)
+        done = sum(1 for _ in progress.track(results, len(jobs)))
     for problem in bad.values():
         print(f"left out: {problem}")
     print(f"{done} pictures in {time.perf_counter() - started:.1f} s, in {out}")

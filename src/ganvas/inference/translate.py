@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 
-from ganvas.data.decode import decode
-from ganvas.data.sources import SUFFIXES, FileEntry, files_below, is_picture
+from ganvas.data.decode import decode_entry
+from ganvas.data.sources import SUFFIXES, Entry, FileEntry, Half, files_below, is_picture
 from ganvas.data.survey import look_at_all
 from ganvas.errors import InputError
 from ganvas.methods.base import Direction, Method
@@ -27,6 +28,11 @@ class Job:
 
     source: Path
     target: Path
+
+    def entry(self, half: Literal["A", "B"] | None) -> Entry:
+        """The picture; where it shows A and B side by side, one of them."""
+        whole = FileEntry(Path(), str(self.source))
+        return Half(whole, half) if half else whole
 
 
 def plan(inputs: list[str], out: Path, channels: int = 3, skip_existing: bool = False) -> list[Job]:
@@ -94,17 +100,18 @@ def fixed_part(pattern: str) -> str:
     return os.path.dirname(before) or "."
 
 
-def unreadable(jobs: list[Job], max_bad: int = 0) -> dict[Path, str]:
+def unreadable(
+    jobs: list[Job], max_bad: int = 0, half: Literal["A", "B"] | None = None
+) -> dict[Path, str]:
     """Why pictures cannot be used, by file: all are read once, before anything is translated.
+    `half` says which of two that lie side by side is meant.
 
     Raises:
         InputError: there are more than `max_bad`.
     """
-    entries = [FileEntry(job.source.parent, job.source.name) for job in jobs]
+    seen_all = look_at_all([job.entry(half) for job in jobs])
     bad = {
-        job.source: seen.problem.replace(job.source.name, str(job.source), 1)
-        for job, seen in zip(jobs, look_at_all(entries), strict=True)
-        if seen.problem
+        job.source: seen.problem for job, seen in zip(jobs, seen_all, strict=True) if seen.problem
     }
     if len(bad) > max_bad:
         listed = "; ".join(list(bad.values())[:SHOWN]) + ("; ..." if len(bad) > SHOWN else "")
@@ -115,10 +122,16 @@ def unreadable(jobs: list[Job], max_bad: int = 0) -> dict[Path, str]:
     return bad
 
 
-def translate_all(method: Translator, jobs: list[Job], direction: Direction) -> Iterator[Job]:
+def translate_all(
+    method: Translator,
+    jobs: list[Job],
+    direction: Direction,
+    half: Literal["A", "B"] | None = None,
+) -> Iterator[Job]:
     """Translate one after the other, and yield each when its result is written."""
     for job in jobs:
-        image = decode(job.source.read_bytes(), str(job.source))
+        entry = job.entry(half)
+        image = decode_entry(entry, entry.read())
         save(method.translate(image, direction), job.target)
         yield job
 
