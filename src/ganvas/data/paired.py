@@ -27,7 +27,7 @@ class Paired(TrainingSet):
         check_partners(self.training, alone, config)
         self.said_first = [f"left out {sentence}" for sentence in alone]
         self.held_out: list[Pair] = []
-        for part in ("test", "val"):
+        for part in ("test", "val", "valid", "validation"):
             if not self.held_out:
                 self.held_out, alone = pairs_of(layout, part)
                 if alone:
