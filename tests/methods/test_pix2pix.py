@@ -1,6 +1,7 @@
 """What is true of pix2pix alone; test_golden.py holds its numbers against the reference's."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -108,7 +109,8 @@ def test_in_use_a_picture_is_normalised_by_itself_as_in_training_on_one():
         alone = torch.cat([method.G(one[None]) for one in x])
         method.eval()
         torch.testing.assert_close(method.G(x), alone, rtol=1e-4, atol=1e-5)
-    for changes in ({"statistics": "running"}, {"batch_size": 2}):
+    others: list[dict[str, Any]] = [{"statistics": "running"}, {"batch_size": 2}]
+    for changes in others:
         running = make(dropout=False, **changes)
         running.load_state_dict(method.state_dict())
         running.eval()
