@@ -288,6 +288,12 @@ def test_grey_translations_of_colour_are_compared_by_brightness():
     assert "--lambda-identity" not in sentence
 
 
+def test_of_pairs_that_are_negatives_or_copies_good_translations_are_so_too():
+    for sign in (1, -1):
+        seen = preview(0.99 * sign * pictures(0)) | {"real_B": sign * pictures(0)}
+        assert said_of_translations(seen) == []
+
+
 def test_both_directions_are_looked_at():
     both = preview(pictures(2)) | {"real_B": pictures(1), "fake_A": -pictures(1)}
     (sentence,) = said_of_translations(both)

@@ -282,7 +282,8 @@ def on_translation(
     # Inputs that hardly differ may give translations that hardly do.
     least = min(variety(x), variety(x if real is None else real))
     if variety(y) < ALIKE * least:
-        tips = ideas(config, "larger --lambda-A and --lambda-B", "a lower --lr")
+        larger = "larger --lambda-A and --lambda-B", "a larger --lambda-L1"
+        tips = ideas(config, *larger, "a lower --lr")
         return [
             f"{way}: all inputs give nearly the same picture ({percent(variety(y) / least)} of the "
             f"variety of real ones: collapse); earlier snapshots are still good, for a new "
@@ -290,9 +291,10 @@ def on_translation(
         ]
     if x.shape[2:] != y.shape[2:]:
         return []
-    a, b = (x, y) if x.shape == y.shape else (grey(x), grey(y))
+    # Of pairs the truth is known, and may itself be a copy or a negative; of others it is neither.
+    truth = [real] if real is not None and real.shape == y.shape else []
     identity = getattr(config, "lambda_identity", 0.0)
-    if (distance := float((a.float() - b.float()).abs().mean())) < COPIED:
+    if (distance := apart(x, y)) < COPIED and not any(apart(x, t) < COPIED for t in truth):
         tips = ideas(
             config,
             f"a lower --lambda-identity (now {identity:g})" if identity else "",
@@ -303,7 +305,7 @@ def on_translation(
             f"{way}: translations are copies of their inputs (they differ by "
             f"{percent(distance / 2)} of the range); {tips}"
         ]
-    if (alike := likeness(grey(x), grey(y))) < INVERTED:
+    if (alike := likeness(x, y)) < INVERTED and not any(likeness(x, t) < INVERTED for t in truth):
         tips = ideas(
             config,
             "another --seed",
@@ -329,9 +331,15 @@ def nearest(pictures: Tensor) -> Tensor:
     return apart.fill_diagonal_(math.inf).amin(1)
 
 
+def apart(a: Tensor, b: Tensor) -> float:
+    """The mean difference of pixels; of brightness where the channels differ."""
+    a, b = (a, b) if a.shape == b.shape else (grey(a), grey(b))
+    return float((a.float() - b.float()).abs().mean())
+
+
 def likeness(a: Tensor, b: Tensor) -> float:
-    """The mean over pictures of the correlation of their pixels."""
-    a, b = ((p - p.mean((1, 2, 3), keepdim=True)).flatten(1) for p in (a, b))
+    """The mean over pictures of the correlation of their brightness."""
+    a, b = ((p - p.mean((1, 2, 3), keepdim=True)).flatten(1) for p in map(grey, (a, b)))
     return float(torch.cosine_similarity(a, b).mean())
 
 
