@@ -178,7 +178,7 @@ def test_killed_at_random_moments_again_and_again(never_stopped, pictures, tmp_p
 )
 def test_killed_in_the_middle_of_a_save(never_stopped, pictures, tmp_path, trace):
     method, straight = never_stopped
-    for attempt in range(10):  # some moments are short, and may pass unseen
+    for attempt in range(40):  # some moments are short, and may pass unseen
         run = tmp_path / f"run{attempt}"
         child = in_a_process(train, method, pictures, run)
         if killed_when(child, (run / trace).exists) == -signal.SIGKILL:
