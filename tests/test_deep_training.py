@@ -215,3 +215,15 @@ def test_grey_pictures_teach_no_colour(tmp_path, tiny_settings):
     noise(0, 40, 40).save(tmp_path / "grey" / "0.png")
     with pytest.raises(InputError, match="has 1 channels, but colorization learns from RGB"):
         ganvas.train("pix2pix", quiet=True, colorization=True, data=tmp_path / "grey", size=256)
+
+
+def test_the_check_tells_depth_and_channels_and_what_to_train(deep_folder, capsys):
+    (deep_folder / "trainA" / "odd.tif").write_bytes(
+        encode(Picture(np.zeros((36, 40, 5), np.uint8)), ".tif")
+    )
+    assert main(["data", "check", str(deep_folder)]) == 0
+    said = capsys.readouterr().out
+    assert "uint16 x 5" in said
+    assert "! trainA: most pictures are uint16, but 1 of 7 is uint8 (trainA/odd.tif)" in said
+    assert "trainB: float32, 2 channels, values from -1 to 3" in said
+    assert "--lambda-identity 0: trainA has 5 channels, trainB has 2 channels" in said
