@@ -76,7 +76,8 @@ def look(entry: Entry, preparation: Preparation | None = None, channels: int | N
         return Seen(entry, digest, problem=str(bad))
     except InputError as error:
         return Seen(entry, digest, problem=f"{entry.name}: {error}")
-    low, high = (tuple(map(float, ends((0, 1)))) for ends in (flat.min, flat.max))
+    # Row by row first: both axes at once take a hundred times as long.
+    low, high = flat.min(0).min(0).tolist(), flat.max(0).max(0).tolist()
     return Seen(
         entry,
         digest,
@@ -85,8 +86,8 @@ def look(entry: Entry, preparation: Preparation | None = None, channels: int | N
         flat.shape[2],
         str(flat.dtype),
         picture.alpha is not None,
-        low,
-        high,
+        tuple(map(float, low)),
+        tuple(map(float, high)),
         pixels=pixels,
     )
 
