@@ -256,8 +256,10 @@ class Redirects(HTTPRedirectHandler):
     ) -> Request | None:
         scheme = urlsplit(newurl).scheme
         if scheme not in ("http", "https"):
+            fp.close()
             raise Unavailable(elsewhere(newurl))
         if req.type == "https" and scheme == "http":
+            fp.close()
             raise Unavailable(f"redirects to {newurl}, which is not encrypted")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 

@@ -27,7 +27,9 @@ from ganvas.errors import InputError
 CHUNK = 1 << 20
 BLOCK = 512
 DEEPEST = 32
-ZIP, GZIP = b"PK\x03\x04", b"\x1f\x8b"
+ZIP, ZIP_END, GZIP = b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b"
+END, MANY = struct.Struct("<4s6xH10x"), 0xFFFF
+"""The record that ends a zip: its magic and how many members it counts; of too many, this one."""
 OTHERS = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"7z\xbc\xaf": "7z", b"Rar!": "rar"}
 PAGES = (b"<!doctype", b"<html", b"<head", b"<?xml", b"<!--")
 NOT_ON_WINDOWS = str.maketrans(dict.fromkeys('<>:"|?*', "_"))
@@ -117,6 +119,8 @@ def unpack(
         for member in members:
             unpacking.take(member)
             on_file(unpacking.files)
+    if not unpacking.files:
+        raise unpacking.refuse("it holds no files")
     return unpacking.files
 
 
@@ -146,6 +150,7 @@ class Unpacking:
         """The members of a zip, all of them checked before the first is given."""
         with zipfile.ZipFile(self.archive) as file:
             infos = file.infolist()
+            self.see_directory(file)
             for info in infos:
                 self.see_zipped(info)
             members = [
@@ -170,6 +175,14 @@ class Unpacking:
                 )
             yield from members
 
+    def see_directory(self, file: zipfile.ZipFile) -> None:
+        """Compare what zipfile found with what the archive counts: it ends early over damage."""
+        with open(self.archive, "rb") as end:
+            end.seek(-END.size - len(file.comment), os.SEEK_END)
+            magic, counted = END.unpack(end.read(END.size))
+        if magic != ZIP_END or counted not in (len(file.filelist) & MANY, MANY):
+            raise zipfile.BadZipFile("its directory is damaged")
+
     def see_zipped(self, info: zipfile.ZipInfo) -> None:
         mode = info.external_attr >> 16
         if stat.S_ISLNK(mode):
@@ -178,6 +191,8 @@ class Unpacking:
             raise self.refuse(f"{info.filename!r} is a device")
         if info.flag_bits & 0x41:
             raise self.refuse(f"{info.filename!r} is encrypted")
+        if info.is_dir() and info.file_size:
+            raise zipfile.BadZipFile(f"{info.filename!r} is a folder with bytes of its own")
 
     def in_tar(self) -> Iterator[Member]:
         """The members of a tar.gz, each checked before it is given."""
