@@ -374,9 +374,13 @@ def test_a_server_that_stalls_is_left_and_what_it_sent_is_kept(download: Downloa
 
 def test_a_server_that_never_answers_is_left(download: Download):
     done = Event()
+
+    def waits(request: Request) -> None:
+        done.wait(10)
+
     try:
         with pytest.raises(Broken, match=re.escape("sent nothing for 0.1 s")):
-            download(lambda request: done.wait(10) and None, patience=Patience(0.1, 2, 0))
+            download(waits, patience=Patience(0.1, 2, 0))
     finally:
         done.set()
 

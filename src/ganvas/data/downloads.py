@@ -206,6 +206,9 @@ def free_place(folder: Path) -> Path:
     try:
         if place.exists() and (not place.is_dir() or any(place.iterdir())):
             raise InputError(f"{folder}: exists and is not empty; choose another folder")
+        above = next(path for path in place.parents if path.exists())
+        if not above.is_dir():
+            raise InputError(f"{folder}: lies below {above}, which is a file")
         if place == Path.cwd() or os.path.ismount(place):
             raise InputError(f"{folder}: cannot be replaced; name a new folder in it")
     except OSError as error:

@@ -309,8 +309,10 @@ def out_of_reach(reason: Any, patience: Patience) -> Unavailable:
     """What it means that a server did not answer at all."""
     if isinstance(reason, socket.gaierror):
         return Unavailable("its name is not known; is there a network?")
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return Unavailable(f"its certificate cannot be trusted ({reason.verify_message})")
     if isinstance(reason, ssl.SSLError):
-        return Unavailable(f"cannot be trusted ({reason.reason or reason})")
+        return Unavailable(f"cannot be reached by https ({reason.reason or reason})")
     if isinstance(reason, TimeoutError):
         return Broken(f"did not answer within {patience.timeout:g} s")
     words = reason.strerror if isinstance(reason, OSError) else ""
