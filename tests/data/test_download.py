@@ -191,9 +191,9 @@ def test_other_counts_than_were_known_are_said(download, monkeypatch):
     counts = {"trainA": 2, "trainB": 7, "testA": 1}
     monkeypatch.setitem(PUBLISHED, "tiny", replace(TINY, counts=counts))
     _, _, complained = download("tiny pictures")
-    assert "note: trainB holds 1 pictures; 7 were known" in complained
-    assert "note: testA holds 0 pictures; 1 were known" in complained
-    assert "trainA holds" not in complained
+    assert "note: pictures in trainB: 1, but 7 were known" in complained
+    assert "note: pictures in testA: 0, but 1 were known" in complained
+    assert "trainA:" not in complained
 
 
 def test_an_archive_without_pictures_says_so_and_names_no_method(download):

@@ -341,7 +341,7 @@ def differences(published: Published | None, layout: Layout, size: int) -> list[
         said.append(f"the archive has {size:,} bytes; {published.size:,} were known")
     for part, count in published.counts.items():
         if (found := layout.counts.get(part, 0)) != count:
-            said.append(f"{part} holds {found} pictures; {count} were known")
+            said.append(f"pictures in {part}: {found}, but {count} were known")
     return said
 
 

@@ -56,11 +56,11 @@ class Limits:
     """What an archive may grow to."""
 
     files: int = 1_000_000
-    total: int = 100 << 30
+    total: int = 100 * 10**9
     """Bytes in all."""
     ratio: int = 100
     """Bytes out for each byte in, of each file of a zip and of whole archives."""
-    ratio_from: int = 64 << 20
+    ratio_from: int = 50 * 10**6
     """The ratio counts from so many bytes out: small flat pictures are honest."""
 
 
