@@ -27,6 +27,7 @@ from ganvas.errors import InputError
 CHUNK = 1 << 20
 BLOCK = 512
 DEEPEST = 32
+BY_HAND = "unpack it yourself, if you trust it"
 ZIP, ZIP_END, GZIP = b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b"
 END, MANY = struct.Struct("<4s6xH10x"), 0xFFFF
 """The record that ends a zip: its magic and how many members it counts; of too many, this one."""
@@ -133,8 +134,8 @@ class Unpacking:
         self.names = Names()
         self.members, self.files, self.bytes = 0, 0, 0
 
-    def refuse(self, why: str) -> BadArchive:
-        return BadArchive(f"{self.name}: is not unpacked, since {why}; take it from elsewhere")
+    def refuse(self, why: str, mend: str = "take it from elsewhere") -> BadArchive:
+        return BadArchive(f"{self.name}: is not unpacked, since {why}; {mend}")
 
     @contextmanager
     def damage_said(self) -> Iterator[None]:
@@ -167,7 +168,7 @@ class Unpacking:
                 self.see(member)
             claimed = sum(member.size for member in members)
             if claimed > self.limits.total:
-                raise self.refuse(f"it unpacks to {spoken_size(claimed)}")
+                raise self.refuse(f"it unpacks to {spoken_size(claimed)}", BY_HAND)
             if claimed + RESERVE > (free := shutil.disk_usage(self.folder).free):
                 raise InputError(
                     f"{self.folder.parent}: has {spoken_size(free)} free, but the pictures take "
@@ -229,7 +230,7 @@ class Unpacking:
             raise self.refuse(f"{member.name!r} {problem}")
         self.members += 1
         if self.members > self.limits.files:
-            raise self.refuse(f"it holds more than {self.limits.files:,} files")
+            raise self.refuse(f"it holds more than {self.limits.files:,} files", BY_HAND)
         self.see_ratio(repr(member.name), member.size, member.packed)
 
     def see_ratio(self, name: str, size: int, packed: int | None) -> None:
@@ -237,14 +238,15 @@ class Unpacking:
         if packed is not None and size > max(most, packed * self.limits.ratio):
             raise self.refuse(
                 f"{name} takes {spoken_size(packed)} and unpacks to {spoken_size(size)} or more, "
-                "as bombs do"
+                "as bombs do",
+                BY_HAND,
             )
 
     def count(self, size: int) -> None:
         """Take note of bytes that came out."""
         self.bytes += size
         if self.bytes > self.limits.total:
-            raise self.refuse(f"it unpacks to more than {spoken_size(self.limits.total)}")
+            raise self.refuse(f"it unpacks to more than {spoken_size(self.limits.total)}", BY_HAND)
         self.see_ratio("all of it", self.bytes, self.packed)
         if shutil.disk_usage(self.folder).free < RESERVE:
             raise InputError(
