@@ -17,7 +17,7 @@ COMMANDS = {
     "translate": ("translate:translate", "Put files, folders or globs through a trained run."),
     "generate": ("generate:generate", "Make pictures, or a film, from noise."),
     "report": ("report:report", "Write a run's report.html anew."),
-    "data": ("data:app", "Look at picture sets, and write built-in ones."),
+    "data": ("data:app", "Look at picture sets, write built-in ones, fetch published ones."),
     "methods": ("methods:methods", "List the methods, and every option of one."),
 }
 
