@@ -27,7 +27,7 @@ from ganvas.data.fetching import (
     address,
     fetch,
 )
-from ganvas.data.part import Part, spoken_size
+from ganvas.data.part_file import Part, spoken_size
 from ganvas.data.unpacking import complaint
 from ganvas.errors import InputError
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from ganvas.data.fetching import Patience, Unavailable, Watcher, address, fetch
 from ganvas.data.layouts import Layout, recognise
-from ganvas.data.part import Part, faults_of_disk, spoken_size
+from ganvas.data.part_file import Part, faults_of_disk, spoken_size
 from ganvas.data.published import PUBLISHED, REFUSED, Published
 from ganvas.data.sources import FileEntry, files_below, is_picture
 from ganvas.data.unpacking import BadArchive, Limits, complaint, unpack

@@ -28,7 +28,7 @@ from urllib.request import (
     UnknownHandler,
 )
 
-from ganvas.data.part import Part, length_of, spoken_size
+from ganvas.data.part_file import Part, length_of, spoken_size
 from ganvas.errors import InputError
 
 CHUNK = 1 << 18

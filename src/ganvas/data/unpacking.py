@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal, cast
 
-from ganvas.data.part import RESERVE, faults_of_disk, spoken_size
+from ganvas.data.part_file import RESERVE, faults_of_disk, spoken_size
 from ganvas.errors import InputError
 
 CHUNK = 1 << 20
