@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from ganvas.errors import InputError
 
-UNITS = ("ep", "it", "kimg", "min", "h")
+UNITS = ("ep", "it", "kimg", "min", "h", "tick")
 
 
 @dataclass(slots=True)
@@ -20,10 +20,15 @@ class Clock:
     iterations: int = 0
     seconds: float = 0.0
     """Time spent training, interruptions left out."""
+    latest: int = 0
+    """Images of the iteration done last."""
+    ticks: int = 0
+    """Ticks ended, where a method has such."""
 
     def tick(self, images: int) -> None:
         """One iteration on that many images is done."""
         self.images += images
+        self.latest = images
         self.iterations += 1
 
     @property
@@ -43,6 +48,7 @@ class Clock:
             "kimg": self.images / 1000,
             "min": self.seconds / 60,
             "h": self.seconds / 3600,
+            "tick": float(self.ticks),
         }[unit]
 
     def copy(self) -> "Clock":

@@ -9,12 +9,13 @@ import inspect
 import math
 import re
 import textwrap
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -121,6 +122,14 @@ class MachineSettings:
 class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings):
     """Everything that every method's training needs to know."""
 
+    has_ticks: ClassVar[bool] = False
+    """Whether there are ticks: intervals whose length goes by what is trained (`ticks_at`)."""
+    ema_rampup: ClassVar[float | None] = 0.05
+    """The average's half-life grows to this part of the images seen (Karras et al. 2020, ADA);
+    None: it is the whole from the start."""
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Settings that go together, by the name that `preset` gives where a method has that."""
+
     def __post_init__(self) -> None:
         types = get_type_hints(type(self))
         for field in fields(self):
@@ -138,6 +147,17 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
         for name in (*spans, "decay", "ema", "preview_every", "snapshot_every"):
             if (text := getattr(self, name)) is not None:
                 Duration.parse(text, option_name(name))
+        for name in ("duration", "decay", "decay_every", "ema"):
+            if (text := getattr(self, name)) and Duration.parse(text).unit == "tick":
+                raise InputError(
+                    f"--{option_name(name)} {text}: is not counted in ticks; take kimg"
+                )
+        for name in ("log_every", "latest_every", "preview_every", "snapshot_every"):
+            text = getattr(self, name)
+            if text and not self.has_ticks and Duration.parse(text).unit == "tick":
+                raise InputError(
+                    f"--{option_name(name)} {text}: this method has no ticks; take kimg"
+                )
         if self.ema is not None and Duration.parse(self.ema).is_time:
             raise InputError(f"--ema {self.ema}: wants ep, it or kimg; time differs by machine")
         pair_of_numbers(self.size, "size")
@@ -195,6 +215,14 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
     def stride(self) -> int:
         """What widths and heights must be multiples of for these networks."""
         return 1
+
+    def batch_size_at(self, images: int) -> int:
+        """Pictures of each domain in the step behind so many images."""
+        return self.batch_size
+
+    def ticks_at(self, images: int) -> int:
+        """How many ticks have ended behind so many images; without ticks always 0."""
+        return 0
 
     @property
     def span(self) -> Duration:

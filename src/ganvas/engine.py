@@ -66,6 +66,12 @@ class Engine:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
+    def memory(self) -> float:
+        """The most memory that tensors have taken on a GPU, in gigabytes; 0 elsewhere."""
+        if self.device.type != "cuda":
+            return 0.0
+        return round(torch.cuda.max_memory_allocated(self.device) / 1e9, 3)
+
     @property
     def description(self) -> str:
         if self.device.type == "cuda":

@@ -30,8 +30,6 @@ STATE_FORMAT = 2
 MAX_SKIPPED_IN_A_ROW = 20
 CHILDHOOD, CHILDHOOD_IMAGES = 0.1, 1000
 """The part of a training, and the images, in which only skipped steps are a reason to worry."""
-EMA_RAMP = 0.05
-"""The average's half-life grows to this part of the images seen (Karras et al. 2020, ADA)."""
 
 
 class Watcher(Protocol):
@@ -115,7 +113,8 @@ class Training:
                 "cannot go on from exactly; its snapshots can still be used"
             )
         self.method.load_training_state(state["method"])
-        self.clock = Clock(**state["clock"])
+        # Snapshots from before batches could change do not say how large the last one was.
+        self.clock = Clock(**{"latest": self.config.batch_size} | state["clock"])
         self.meter = Meter(**state["meter"]).to(self.engine.device)
         self.vitals = Meter(**state["vitals"]).to(self.engine.device)
         self.watch = Stopwatch(**state["watch"])
@@ -139,26 +138,27 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
     """Train to the end, or until asked to stop."""
     t, c = training, training.config
     every = {name: c.interval(f"{name}_every") for name in ("log", "preview", "snapshot", "latest")}
-    half_life = half_life_images(t)
+    ema = None if c.ema is None else Duration.parse(c.ema, "ema")
     batches = t.data.batches(t.clock.images)
     began = time.perf_counter() - t.clock.seconds
     saved = False
 
     with stop_asked_for() as stopping:
         while not t.finished:
-            before = t.clock.copy()
+            before, size = t.clock.copy(), c.batch_size_at(t.clock.images)
             with t.watch.waiting():
                 batch = t.engine.place_batch(next(batches))
 
-            with t.watch.stepping(c.batch_size):
+            with t.watch.stepping(size):
                 seed_step(c.seed, t.clock.iterations)
+                t.method.plan(t.clock)
                 t.method.set_rate(t.schedule.factor(t.clock))
                 with t.engine.autocast():
                     losses = t.method.step(batch)
-                t.clock.tick(c.batch_size)
-                if half_life:
-                    reach = min(half_life, t.clock.images * EMA_RAMP)
-                    t.method.update_averages(0.5 ** (c.batch_size / reach))
+                t.clock.tick(size)
+                t.clock.ticks = c.ticks_at(t.clock.images)
+                if ema:
+                    t.method.update_averages(0.5 ** (size / half_life_images(ema, t)))
                 t.schedule.saw(losses, before, t.clock)
                 t.meter.add(losses)
                 t.vitals.add(t.method.vitals)
@@ -197,13 +197,12 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
     write_report(t.run.path)
 
 
-def half_life_images(training: Training) -> float:
-    """The half-life of the average in images; 0 where none is kept."""
-    if training.config.ema is None:
-        return 0.0
-    span = Duration.parse(training.config.ema, "ema")
-    sizes = {"ep": training.clock.epoch_size, "it": training.config.batch_size, "kimg": 1000}
-    return span.amount * sizes[span.unit]
+def half_life_images(ema: Duration, training: Training) -> float:
+    """The half-life of the average in images, for the step that was just done."""
+    clock, rampup = training.clock, training.config.ema_rampup
+    sizes = {"ep": clock.epoch_size, "it": clock.latest, "kimg": 1000}
+    whole = ema.amount * sizes[ema.unit]
+    return whole if rampup is None else min(whole, clock.images * rampup)
 
 
 def write_log(training: Training, log: Log, watcher: Watcher) -> None:
@@ -219,17 +218,20 @@ def write_log(training: Training, log: Log, watcher: Watcher) -> None:
         "iterations": t.clock.iterations,
         "epoch": round(t.clock.epoch, 6),
         "lr": t.method.optimizers["G"].param_groups[0]["lr"],
+        "batch_size": t.clock.latest,
+        "tick": t.clock.ticks,
+        **t.method.progress(),
         "losses": t.meter.means(),
         "vitals": vitals,
         "skipped": skipped,
         "skipped_at": skipped_at,
         "diagnosis": t.diagnosis + diagnose_numbers(t.history, c),
-        "time": t.watch.report(t.clock.seconds),
+        "time": t.watch.report(t.clock.seconds) | {"memory": t.engine.memory()},
     }
-    log.write(entry, Place.of(t.clock, c.batch_size, c.span))
+    log.write(entry, Place.of(t.clock, t.clock.latest, c.span))
     t.meter.clear()
     t.vitals.clear()
-    t.watch = Stopwatch()
+    t.watch = Stopwatch(since=t.clock.seconds)
     watcher.logged(t, entry)
     refuse_if_diverged(t)
 

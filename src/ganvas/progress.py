@@ -13,7 +13,7 @@ from rich.text import Text
 from ganvas.config import option_name
 from ganvas.loop import Interrupted, Training, forecast
 from ganvas.runs.describe import parameters
-from ganvas.runs.lines import Place, dcgan_line
+from ganvas.runs.lines import LINES, Place
 
 REFRESH_SECONDS = 0.2
 
@@ -89,9 +89,9 @@ class Bar:
         timing, c = entry["time"], training.config
         losses = "  ".join(f"{name} {value:.3f}" for name, value in entry["losses"].items())
         line = f"epoch {entry['epoch']:.2f}  {losses}"
-        if training.method.dialect == "dcgan":
-            place = Place.of(training.clock, c.batch_size, c.span)
-            line = dcgan_line(entry, place).replace("\t", "  ")
+        if (dialect := training.method.dialect) != "cyclegan":
+            place = Place.of(training.clock, training.clock.latest, c.span)
+            line = LINES[dialect](entry, place).replace("\t", "  ")
         self.say(
             f"[{c.span.fraction(training.clock):4.0%}] {line}  | "
             f"{timing['pictures_per_second']:.1f}/s  data {timing['data_share']:.0%}  "

@@ -36,14 +36,17 @@ FEW_STEPS = 300
 
 
 def settings_of(method: str, given: dict[str, Any]) -> Settings:
-    """A method's settings: those given, and for a built-in sample those that suit it.
+    """A method's settings: those given, else those of the preset, else for a built-in sample those
+    that suit it.
 
     Raises:
         InputError: an unknown name, or a value that no training can have.
     """
-    return method_class(method).Config.from_mapping(
-        suggested(str(given.get("data", "")), method) | given
-    )
+    kind = method_class(method).Config
+    given = {name.replace("-", "_"): value for name, value in given.items()}
+    fitting = suggested(str(given.get("data", "")), method)
+    preset = kind.presets.get(str((fitting | given).get("preset")), {})
+    return kind.from_mapping(fitting | preset | given)
 
 
 def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:
@@ -179,9 +182,10 @@ def prepare(method: str, config: Settings, watcher: Watcher, run: Run) -> Traini
     network = engine.place(kind(config, data.channels, data.classes))
     network.scales = data.scales
     if (steps := steps_of(config, data.epoch_size)) < FEW_STEPS:
+        each = config.batch_size_at(0)
         watcher.said(
-            f"--duration {config.duration}: is {steps:.0f} steps of {config.batch_size} pictures, "
-            "few to learn from; give a longer one"
+            f"--duration {config.duration}: is {steps:.0f} steps of {each} pictures, few to learn "
+            "from; give a longer one"
         )
     if config.decay and config.lr_policy != "linear":
         watcher.said(f"--decay: without effect, for --lr-policy is {config.lr_policy}")
@@ -192,11 +196,18 @@ def prepare(method: str, config: Settings, watcher: Watcher, run: Run) -> Traini
 
 
 def steps_of(config: Settings, epoch_size: int) -> float:
-    """How many steps the training will take; infinite where it is measured in time."""
-    images = {"ep": epoch_size, "it": config.batch_size, "kimg": 1000}
-    if config.span.is_time:
+    """How many steps the training will take, counted up to those that are not few; infinite where
+    it is measured in time."""
+    span = config.span
+    if span.is_time:
         return math.inf
-    return config.span.amount * images[config.span.unit] / config.batch_size
+    if span.unit == "it":
+        return span.amount
+    images = span.amount * {"ep": epoch_size, "kimg": 1000}[span.unit]
+    done = steps = 0
+    while done < images and steps < FEW_STEPS:
+        done, steps = done + config.batch_size_at(done), steps + 1
+    return steps
 
 
 def finish_saving(training: Training) -> None:
@@ -204,7 +215,8 @@ def finish_saving(training: Training) -> None:
     t, every = training, training.config.interval("snapshot_every")
     clear_unfinished(t.run)
     before = t.clock.copy()
-    before.images, before.iterations = before.images - t.config.batch_size, before.iterations - 1
+    before.images, before.iterations = before.images - before.latest, before.iterations - 1
+    before.ticks = t.config.ticks_at(before.images)
     due = not every.is_time and every.passed_between(before, t.clock)
     if due and (t.run.snapshots / "latest").is_dir():
         keep_latest_as(t.run, t.clock.label)

@@ -4,7 +4,7 @@ So a training's position in the data is one number, and neither workers nor rest
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -55,14 +55,18 @@ def plain_draw(seed: int, k: int, size: int, *, serial: bool, flip: bool) -> Dra
 
 
 class EndlessBatches:
-    """Batches of sample numbers from a given sample on, without end: a batch sampler."""
+    """Batches of sample numbers from a given sample on, without end: a batch sampler.
 
-    def __init__(self, batch_size: int, start: int) -> None:
+    `batch_size` says how many there are in the batch that begins with a sample, so that it may
+    change in a training, and the batches still follow from where they start."""
+
+    def __init__(self, batch_size: Callable[[int], int], start: int) -> None:
         self.batch_size = batch_size
         self.start = start
 
     def __iter__(self) -> Iterator[list[int]]:
         k = self.start
         while True:
-            yield list(range(k, k + self.batch_size))
-            k += self.batch_size
+            size = self.batch_size(k)
+            yield list(range(k, k + size))
+            k += size

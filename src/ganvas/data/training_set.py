@@ -152,7 +152,7 @@ class TrainingSet(Dataset[Sample]):
             workers = 0 if self.in_memory else min(4, os.cpu_count() or 1)
         loader: DataLoader[Sample] = DataLoader(
             self,
-            batch_sampler=EndlessBatches(self.config.batch_size, start),  # pyright: ignore
+            batch_sampler=EndlessBatches(self.config.batch_size_at, start),  # pyright: ignore
             num_workers=workers,
             collate_fn=stack,
             # Its own generator: the global one belongs to the method.

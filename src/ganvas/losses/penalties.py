@@ -21,9 +21,14 @@ Where = Literal["mixed", "real", "fake"]
 """Pictures at which a gradient penalty is taken."""
 
 
-def input_gradients(D: Discriminator, x: Tensor) -> Tensor:
+def input_gradients(D: Discriminator, x: Tensor, part: float = 1.0) -> Tensor:
     """The gradient of each picture's score by its pixels, (N, C, H, W), itself differentiable by
     D's parameters. Nothing flows back to where x came from.
+
+    `part` is for pictures x at a part of their full size, by which a network that grows is trained:
+    1/k where a pixel stands for k x k equal ones. The gradient by all of these is that by their
+    mean over k * k, for each: its norm is 1/k of that by x. The answer is multiplied by `part`, so
+    that penalties are those of full pictures at any size.
 
     It is the gradient of the batch's sum of scores: each picture's own, but for what couples
     pictures inside D (batch norm, minibatch deviation). In float32 also under autocast.
@@ -31,7 +36,8 @@ def input_gradients(D: Discriminator, x: Tensor) -> Tensor:
     with torch.autocast(x.device.type, enabled=False):
         x = full(x).detach().requires_grad_()
         scores = D(x).flatten(1).mean(1)
-        return torch.autograd.grad(scores.sum(), x, create_graph=True)[0]
+        gradients = torch.autograd.grad(scores.sum(), x, create_graph=True)[0]
+        return gradients if part == 1 else gradients * part
 
 
 def mixed(real: Tensor, fake: Tensor) -> Tensor:
@@ -42,7 +48,12 @@ def mixed(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def gradient_penalty(
-    D: Discriminator, real: Tensor, fake: Tensor, target: float = 1.0, at: Where = "mixed"
+    D: Discriminator,
+    real: Tensor,
+    fake: Tensor,
+    target: float = 1.0,
+    at: Where = "mixed",
+    part: float = 1.0,
 ) -> Tensor:
     """E[(|grad D(x^)| - target)^2] / target^2, a scalar; the norm is over C, H, W and target above
     0  (Gulrajani et al. 2017, eq. 3; with a target, Karras et al. 2018).
@@ -52,18 +63,18 @@ def gradient_penalty(
     """
     x = mixed(real, fake) if at == "mixed" else {"real": real, "fake": fake}[at]
     # vector_norm has a gradient, of 0, also where the norm is 0; a square root has none there.
-    norms = torch.linalg.vector_norm(input_gradients(D, x), dim=(1, 2, 3))
+    norms = torch.linalg.vector_norm(input_gradients(D, x, part), dim=(1, 2, 3))
     return (norms - target).square().mean() / target**2
 
 
-def r1(D: Discriminator, real: Tensor) -> Tensor:
+def r1(D: Discriminator, real: Tensor, part: float = 1.0) -> Tensor:
     """E[|grad D(x)|^2] / 2, a scalar: times gamma it is R1  (Mescheder et al. 2018, eq. 9)."""
-    return input_gradients(D, real).square().sum((1, 2, 3)).mean() / 2
+    return input_gradients(D, real, part).square().sum((1, 2, 3)).mean() / 2
 
 
-def r2(D: Discriminator, fake: Tensor) -> Tensor:
+def r2(D: Discriminator, fake: Tensor, part: float = 1.0) -> Tensor:
     """E[|grad D(G(z))|^2] / 2, a scalar: times gamma it is R2  (Mescheder et al. 2018, eq. 10)."""
-    return r1(D, fake)
+    return r1(D, fake, part)
 
 
 def drift(real_scores: Tensor) -> Tensor:

@@ -175,15 +175,16 @@ class Adversarial(Method):
         return terms
 
     def penalties(
-        self, D: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor
+        self, D: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, part: float = 1.0
     ) -> dict[str, Tensor]:
-        """The terms on D's gradients that this step has, by name, times their weights."""
+        """The terms on D's gradients that this step has, by name, times their weights. Pictures are
+        at that `part` of their full size: `input_gradients` says what it does."""
         c = self.rules
         lazy = lazy_weight(self.descents["D"], c.penalty_every)
         terms: dict[str, tuple[float, Callable[[], Tensor]]] = {
-            "gp": (c.gp, lambda: gradient_penalty(D, real, fake, c.gp_target, c.gp_at)),
-            "r1": (c.r1_gamma, lambda: r1(D, real)),
-            "r2": (c.r2_gamma, lambda: r2(D, fake)),
+            "gp": (c.gp, lambda: gradient_penalty(D, real, fake, c.gp_target, c.gp_at, part)),
+            "r1": (c.r1_gamma, lambda: r1(D, real, part)),
+            "r2": (c.r2_gamma, lambda: r2(D, fake, part)),
         }
         return {name: lazy * w * term() for name, (w, term) in terms.items() if lazy and w}
 

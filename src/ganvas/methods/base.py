@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 from torch.optim import Adam, Optimizer
 
+from ganvas.clock import Clock
 from ganvas.config import Settings
 from ganvas.errors import InputError
 from ganvas.scales import default_scales
@@ -50,7 +51,7 @@ class Method(nn.Module):
     """What it trains on: unpaired or paired pictures of two domains, or pictures of one."""
     shows_real: ClassVar[bool] = False
     """Whether previews show real pictures too."""
-    dialect: ClassVar[Literal["cyclegan", "dcgan"]]
+    dialect: ClassVar[Literal["cyclegan", "dcgan", "stylegan"]]
     """Whose way of writing a line of losses its users know."""
 
     def __init__(
@@ -173,6 +174,15 @@ class Method(nn.Module):
     def best(self, name: str) -> nn.Module:
         """The network to use: its average where one is kept."""
         return self.averages[name] if name in self.averages else self.get_submodule(name)
+
+    def plan(self, clock: Clock) -> None:
+        """Get ready for the step that the clock stands before: what a schedule of the method's own
+        changes, its networks' size or the rates that `set_rate` goes by. It must follow from the
+        clock and from what snapshots keep, so that resuming is exact."""
+
+    def progress(self) -> dict[str, float]:
+        """What a log line tells of the method's own schedule, by name."""
+        return {}
 
     def set_rate(self, factor: float) -> None:
         """Every learning rate at `factor` times what it began with."""

@@ -1,7 +1,10 @@
 """Methods that make pictures from noise."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import isfinite
 from operator import index
+from typing import ClassVar, Literal, Self, get_args
 
 import numpy as np
 import torch
@@ -14,6 +17,19 @@ from ganvas.methods.base import Batch
 from ganvas.pictures import Picture, to_pil
 
 AT_ONCE = 16
+NoiseMode = Literal["random", "const", "none"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How pictures are made of latents, where a method has such choices."""
+
+    truncation: float | None = None
+    """How far styles are from their mean: psi, 1 being as far as drawn. None: 1."""
+    cutoff: int | None = None
+    """The layers for which that holds, counted from the coarsest. None: the method's own."""
+    noise: NoiseMode | None = None
+    """random follows from each latent, const is the same for all, none is none. None: const."""
 
 
 class Generator(Adversarial):
@@ -26,6 +42,39 @@ class Generator(Adversarial):
     data = "pictures"
     nz: int
     """Numbers in a latent."""
+    knows: ClassVar[frozenset[str]] = frozenset()
+    """The parts of a `Look` that it has."""
+    look = Look()
+    """How it makes pictures: see `use`."""
+
+    def use(
+        self,
+        truncation: float | None = None,
+        cutoff: int | None = None,
+        noise: NoiseMode | None = None,
+    ) -> Self:
+        """Make pictures so from now on: `Look` says what each is.
+
+        Raises:
+            InputError: the method has none of that, or there is no such value.
+        """
+        given = {"truncation": truncation, "cutoff": cutoff, "noise": noise}
+        options = {"truncation": "truncation", "cutoff": "truncation-cutoff", "noise": "noise-mode"}
+        for name, value in given.items():
+            if value is not None and name not in self.knows:
+                raise InputError(f"--{options[name]} {value}: {self.name} has none; leave it out")
+        if noise is not None and noise not in get_args(NoiseMode):
+            raise InputError(f"--noise-mode {noise}: must be one of random, const, none")
+        if truncation is not None and not isfinite(truncation):
+            raise InputError(f"--truncation {truncation}: must be a number, such as 0.7")
+        if cutoff is not None and cutoff < 0:
+            raise InputError(f"--truncation-cutoff {cutoff}: must be at least 0")
+        if cutoff is not None and truncation is None:
+            raise InputError(
+                f"--truncation-cutoff {cutoff}: is without effect; add --truncation 0.7"
+            )
+        self.look = Look(truncation, cutoff, noise)
+        return self
 
     def synthesise(self, z: Tensor, labels: Tensor | None) -> Tensor:
         """Latents (N, nz) and labels (N,) to pictures (N, C, H, W) in [-1, 1], by the averaged

@@ -61,5 +61,44 @@ def dcgan_line(entry: dict[str, Any], place: Place) -> str:
     return "\t".join(parts)
 
 
+def stylegan_line(entry: dict[str, Any], place: Place) -> str:
+    """`tick 3 kimg 480.0 lod 3.00 minibatch 128 time 1d 02h 03m sec/tick 61.2 sec/kimg 0.38
+    maintenance 1.5 gpumem 4.2`, in columns: the published training loop's, with losses after it.
+
+    A line's seconds are those since the line before; maintenance is what went into previews and
+    snapshots."""
+    time = entry["time"]
+    speed = time["pictures_per_second"]
+    fields = [
+        ("tick", f"{entry['tick']:<5d}"),
+        ("kimg", f"{entry['images'] / 1000:<8.1f}"),
+        ("lod", f"{entry.get('lod', 0.0):<5.2f}"),
+        ("minibatch", f"{entry['batch_size']:<4d}"),
+        ("time", f"{spoken(time['seconds']):<12}"),
+        ("sec/tick", f"{time['busy']:<7.1f}"),
+        ("sec/kimg", f"{1000 / speed if speed else 0.0:<7.2f}"),
+        ("maintenance", f"{time['maintenance']:<6.1f}"),
+        ("gpumem", f"{time['memory']:<4.1f}"),
+        *((name, f"{value:.3f}") for name, value in entry["losses"].items()),
+    ]
+    return " ".join(f"{name} {value}" for name, value in fields)
+
+
+def spoken(seconds: float) -> str:
+    """The two or three largest units: 12s, 3m 04s, 1h 02m 03s, 1d 02h 03m."""
+    minutes, s = divmod(round(seconds), 60)
+    hours, m = divmod(minutes, 60)
+    d, h = divmod(hours, 24)
+    if d:
+        return f"{d}d {h:02d}h {m:02d}m"
+    if h:
+        return f"{h}h {m:02d}m {s:02d}s"
+    return f"{m}m {s:02d}s" if m else f"{s}s"
+
+
 Line = Callable[[dict[str, Any], Place], str]
-LINES: dict[str, Line] = {"cyclegan": cyclegan_line, "dcgan": dcgan_line}
+LINES: dict[str, Line] = {
+    "cyclegan": cyclegan_line,
+    "dcgan": dcgan_line,
+    "stylegan": stylegan_line,
+}

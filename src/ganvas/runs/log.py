@@ -56,6 +56,8 @@ class Stopwatch:
     step: float = 0.0
     images: int = 0
     steps: int = 0
+    since: float = 0.0
+    """The training time at which it was started."""
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -80,6 +82,8 @@ class Stopwatch:
             "pictures_per_second": round(self.images / busy, 3) if busy else 0.0,
             "data_share": round(self.data / busy, 5) if busy else 0.0,
             "step_seconds": round(self.step / max(self.steps, 1), 5),
+            "busy": round(busy, 3),
+            "maintenance": round(max(seconds - self.since - busy, 0.0), 3),
         }
 
 

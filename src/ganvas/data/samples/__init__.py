@@ -66,7 +66,8 @@ SAMPLES: dict[str, Sample] = {
                 "batch_size": 64,
                 "duration": "40ep",
                 "ema": "2kimg",
-            }
+            },
+            "stylegan": {"preset": "tiny"},
         },
     ),
 }
