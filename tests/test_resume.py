@@ -63,9 +63,30 @@ OWN: dict[str, dict[str, Any]] = {
         "d_steps": "2/3",
         "gp": 1,
     },
+    "stylegan": {
+        "size": 16,
+        "lod_initial_resolution": 4,
+        "lod_training_kimg": 0.009,
+        "lod_transition_kimg": 0.011,
+        "minibatch_dict": "4:3,8:2,16:1",
+        "lr_dict": "16:0.002",
+        "tick_kimg_dict": "4:0.005,8:0.004",
+        "tick_kimg": 0.003,
+        "preview_every": "2tick",
+        "fmap_max": 4,
+        "nz": 4,
+        "nw": 4,
+        "mapping_layers": 2,
+        "mapping_fmaps": 4,
+        "conditional": True,
+        "r1_gamma": 1,
+        "penalty_every": 2,
+    },
 }
 """Five pictures in batches of two: epochs end in mid-batch, the pool is full after two steps; the
-turns of players and of penalties do not fall together with log lines and snapshots."""
+turns of players and of penalties do not fall together with log lines and snapshots. StyleGAN grows
+twice in these steps, and is stopped in the midst of fading too: batch and rate change at size 8 and
+16, and optimizers begin anew where fading begins and ends."""
 SETTINGS = SHARED | OWN["cyclegan"]
 
 
@@ -100,7 +121,7 @@ def never_stopped(request: pytest.FixtureRequest, pictures: Path, tmp_path_facto
 
 
 def train(method: str, data: Path, out: Path, **changes) -> int:
-    data = data / {"dcgan": "classes", "pix2pix": "pairs"}.get(method, "")
+    data = data / {"dcgan": "classes", "pix2pix": "pairs", "stylegan": "classes"}.get(method, "")
     options = SHARED | OWN[method] | {"data": data, "out": out} | changes
     argv = ["train", method]
     for name, value in options.items():

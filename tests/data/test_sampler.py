@@ -89,7 +89,7 @@ def test_flips_come_half_of_the_time_or_never():
 
 @given(st.integers(1, 9), st.integers(0, 1000))
 def test_batches_count_on_from_any_sample(batch_size, start):
-    first = list(islice(EndlessBatches(batch_size, start), 5))
+    first = list(islice(EndlessBatches(lambda k: batch_size, start), 5))
     assert [k for batch in first for k in batch] == list(range(start, start + 5 * batch_size))
     assert {len(batch) for batch in first} == {batch_size}
 
