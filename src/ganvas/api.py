@@ -35,19 +35,21 @@ def resume(
     data: str | None = None,
     device: str | None = None,
     workers: int | None = None,
+    resume_kimg: float | None = None,
     quiet: bool = False,
 ) -> Run:
     """Go on exactly where a run stopped; `duration` lengthens it, `data` says where its pictures
-    are now.
+    are now. `resume_kimg` sets the clock to so many thousands of images instead, and with it the
+    schedule.
 
     Raises:
         InputError: it is no run, or its pictures are not those it was trained on.
     """
     path = run.path if isinstance(run, Run) else run
     if quiet:
-        return training.resume(path, duration, data, device, workers)
+        return training.resume(path, duration, data, device, workers, None, resume_kimg)
     with Bar() as bar:
-        return training.resume(path, duration, data, device, workers, bar)
+        return training.resume(path, duration, data, device, workers, bar, resume_kimg)
 
 
 def load(path: Run | Path | str, device: str = "auto") -> Method:

@@ -249,7 +249,8 @@ def on_noise(pictures: dict[str, Tensor], config: Settings, images: int, most: f
         "a lower --lr",
         "another --objective",
     )
-    if most >= GROWN and now < LOST * most:
+    # More than real ones have, as wild colours of a beginning do, is nothing to lose.
+    if most >= GROWN and now < LOST * min(most, 1.0):
         return [
             f"generated pictures have lost their variety: {percent(now)} of what real ones have, "
             f"after {percent(most)} (collapse); earlier snapshots are still good, for a new "

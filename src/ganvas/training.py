@@ -112,9 +112,11 @@ def resume(
     device: str | None = None,
     workers: int | None = None,
     watcher: Watcher | None = None,
+    resume_kimg: float | None = None,
 ) -> Run:
     """Go on with a run exactly where its newest snapshot stands; from its beginning if a kill
-    came before the first one. `duration` lengthens it; `data` says where its pictures are now.
+    came before the first one. `duration` lengthens it; `data` says where its pictures are now;
+    `resume_kimg` takes its clock for another, in thousands of images.
 
     Raises:
         InputError: it is no run, or its pictures are not those it was trained on.
@@ -138,6 +140,8 @@ def resume(
             finish_saving(training)
         else:
             log.rewind({})
+        if resume_kimg is not None:
+            assume(training, resume_kimg)
         if training.finished and duration is not None:
             raise InputError(
                 f"--duration {duration}: the run has already trained for {training.clock.epoch:g} "
@@ -155,6 +159,19 @@ def resume(
             first_pictures(training, log)
         loop(training, log, watcher)
     return run
+
+
+def assume(training: Training, kimg: float) -> None:
+    """Let the training stand at so many thousands of images: its schedule goes on from there.
+
+    Raises:
+        InputError: no training stands there.
+    """
+    if not (math.isfinite(kimg) and kimg >= 0):
+        raise InputError(f"--resume-kimg {kimg:g}: wants thousands of images, 0 or more")
+    clock = training.clock
+    clock.images = round(kimg * 1000)
+    clock.ticks = training.config.ticks_at(clock.images)
 
 
 def prepare(method: str, config: Settings, watcher: Watcher, run: Run) -> Training:

@@ -2,8 +2,10 @@
 
 import re
 
+import pytest
+
 from ganvas.clock import Clock, Duration
-from ganvas.runs.lines import LINES, Place
+from ganvas.runs.lines import LINES, Place, spoken
 
 TUTORIAL = re.compile(
     r"\[(\d+)/(\d+|\?)\]\[(\d+)/(\d+)\]\tLoss_D: (\S+)\tLoss_G: (\S+)\tD\(x\): (\S+)\t"
@@ -48,3 +50,33 @@ def test_scores_that_are_no_probabilities_are_left_out():
     place = Place.of(Clock(100, images=50, iterations=1), 50, Duration(2, "ep"))
     line = LINES["dcgan"](entry(D=-1.0, G=2.0, D_gp=0.5), place)
     assert line == "[0/2][0/2]\tLoss_D: -1.0000\tLoss_G: 2.0000\tD_gp: 0.5000"
+
+
+def test_the_tick_line():
+    told: dict = {
+        "tick": 12,
+        "images": 1_560_200,
+        "lod": 1.7,
+        "batch_size": 64,
+        "losses": {"D": 1.25, "G": 0.5},
+        "time": {
+            "seconds": 97_385.0,
+            "pictures_per_second": 20.0,
+            "busy": 6000.0,
+            "maintenance": 12.34,
+            "memory": 4.25,
+        },
+    }
+    place = Place.of(Clock(100, images=1_560_200, iterations=9), 64, Duration(5, "kimg"))
+    words = LINES["stylegan"](told, place).split()
+    wanted = "tick 12 kimg 1560.2 lod 1.70 minibatch 64 time 1d 03h 03m sec/tick 6000.0 "
+    wanted += "sec/kimg 50.00 maintenance 12.3 gpumem 4.2 D 1.250 G 0.500"
+    assert words == wanted.split()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(5.4, "5s"), (64, "1m 04s"), (3723, "1h 02m 03s"), (93_784, "1d 02h 03m")],
+)
+def test_time_as_the_tick_line_says_it(seconds, text):
+    assert spoken(seconds) == text

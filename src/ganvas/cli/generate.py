@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from ganvas.cli.numbers import MaybeWhole, Whole
+from ganvas.cli.numbers import MaybeNumber, MaybeWhole, Whole
 
+Noise = Literal["const", "random", "none"]
 Format = Literal["gif", "mp4", "png", "tif", "npy", "npz", "jpg", "webp", "bmp", "ppm"]
 
 
@@ -18,6 +19,9 @@ def generate(
     out: Path,
     seeds: str = "0-15",
     label: Annotated[str | None, Parameter(name="--class")] = None,
+    truncation: MaybeNumber = None,
+    truncation_cutoff: MaybeWhole = None,
+    noise_mode: Noise | None = None,
     grid: bool = False,
     interpolate: MaybeWhole = None,
     format: Format | None = None,
@@ -37,6 +41,14 @@ def generate(
         Numbers and ranges: 0-3,7,20-22.
     label
         The class to show, by name; left out, each class in turn.
+    truncation
+        StyleGAN: how far styles are from their mean, psi. 1 where left out; 0.7 is more regular
+        and less varied.
+    truncation_cutoff
+        StyleGAN: the layers that this holds for, from the coarsest on; 8 where left out.
+    noise_mode
+        StyleGAN: const, the same for all pictures, where left out; random, another for each seed;
+        none.
     grid
         All of them in one picture, grid.png.
     interpolate
@@ -75,7 +87,7 @@ def generate(
         raise InputError("--grid: is one picture, and --interpolate a film; leave one out")
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: is a file; name a folder to write into")
-    method = generator_of(load(run, device))
+    method = generator_of(load(run, device)).use(truncation, truncation_cutoff, noise_mode)
     started = time.perf_counter()
     with Watched(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as progress:
         making = Making(method, shown, out, label, batch_size, progress.track, format)

@@ -19,3 +19,4 @@ def strictly(kind: Any, tokens: Sequence[Token]) -> Any:
 
 Whole = Annotated[int, Parameter(converter=strictly)]
 MaybeWhole = Annotated[int | None, Parameter(converter=strictly)]
+MaybeNumber = Annotated[float | None, Parameter(converter=strictly)]

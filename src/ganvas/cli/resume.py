@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ganvas.cli.numbers import MaybeWhole
+from ganvas.cli.numbers import MaybeNumber, MaybeWhole
 
 
 def resume(
@@ -13,6 +13,7 @@ def resume(
     data: str | None = None,
     device: str | None = None,
     workers: MaybeWhole = None,
+    resume_kimg: MaybeNumber = None,
 ) -> None:
     """Go on exactly where a run stopped.
 
@@ -28,10 +29,13 @@ def resume(
         Another device than the run began on.
     workers
         Another number of decoding processes.
+    resume_kimg
+        Go on as if so many thousands of images had been shown, and with the schedule of there. Not
+        needed: a run knows where it stands.
     """
     from ganvas.progress import Bar, stopped_well
     from ganvas.training import resume as go_on
 
     with Bar() as bar, stopped_well(bar):
-        done = go_on(run, duration, data, device, workers, bar)
+        done = go_on(run, duration, data, device, workers, bar, resume_kimg)
         bar.say(f"report:    {done.path / 'report.html'}")

@@ -1,5 +1,5 @@
-"""Options as users of pytorch-CycleGAN-and-pix2pix, and of PyTorch's DCGAN example, spell them,
-turned into ours.
+"""Options as users of pytorch-CycleGAN-and-pix2pix, of PyTorch's DCGAN example, and of StyleGAN
+spell them, turned into ours.
 
 Underscores are taken for hyphens everywhere. Where a spelling of the reference means something
 that we say otherwise, the table below says it; its older spellings are in it too.
@@ -30,6 +30,18 @@ RENAMED = {
     "which-model-netD": "netD",
     "niter": "n-epochs",
     "niter-decay": "n-epochs-decay",
+    "trunc": "truncation",
+    "cond": "conditional",
+    "mirror-augment": "flip",
+    "no-mirror-augment": "no-flip",
+    "minibatch-base": "batch-size",
+    "D-repeats": "d-steps",
+    "G-lrate-base": "lr",
+    "D-lrate-base": "lr-D",
+    "G-lrate-dict": "lr-dict",
+    "D-lrate-dict": "lr-dict-D",
+    "lrate-rampup-kimg": "lr-rampup-kimg",
+    "tick-kimg-base": "tick-kimg",
 }
 
 REFUSED = {
@@ -40,6 +52,9 @@ REFUSED = {
     "checkpoints-dir": "name the run directory: --out RUN",
     "display-id": "no server is needed: see samples/ and report.html in the run directory",
     "dataset-mode": "leave it out; the layout is recognised from the folders",
+    "resume-run-id": "use `ganvas resume RUN`, which needs no other option",
+    "resume-snapshot": "use `ganvas resume RUN`, which goes on from the newest snapshot",
+    "resume-kimg": "use `ganvas resume RUN`; it knows where it stood, and takes --resume-kimg too",
     "load-iter": "use `ganvas resume RUN`, which goes on from the newest snapshot",
     "dataset": "leave it out; the layout is recognised from the folders",
     "cuda": "leave it out; --device auto takes the fastest that is there",
@@ -98,8 +113,13 @@ def images(option: str) -> Callable[[str], list[str]]:
     return turned
 
 
+def with_unit(option: str, unit: str) -> Callable[[str], list[str]]:
+    """The reference of StyleGAN counts these in kimg or ticks."""
+    return lambda value: [f"--{option}", f"{value}{unit}"]
+
+
 def epochs(option: str) -> Callable[[str], list[str]]:
-    return lambda value: [f"--{option}", f"{value}ep"]
+    return with_unit(option, "ep")
 
 
 TOGETHER = ("n-epochs", "n-epochs-decay", "input-nc", "output-nc")
@@ -108,6 +128,10 @@ TURNED: dict[str, Callable[[str], list[str]]] = {
     "objective": objective_of,
     "num-epochs": epochs("duration"),
     "epochs": epochs("duration"),
+    "total-kimg": with_unit("duration", "kimg"),
+    "G-smoothing-kimg": with_unit("ema", "kimg"),
+    "image-snapshot-ticks": with_unit("preview-every", "tick"),
+    "network-snapshot-ticks": with_unit("snapshot-every", "tick"),
     "netG": generator_of,
     "netD": discriminator_of,
     "gpu-ids": device_of,

@@ -75,7 +75,7 @@ class GrowingSettings(AdversarialSettings):
             raise InputError(
                 f"--lod-initial-resolution {at}: wants a power of two from {FIRST} on, such as 8"
             )
-        if self.grows and not self.lod_training_kimg + self.lod_transition_kimg:
+        if self.grows and not sum(self.phase):
             raise InputError(
                 "--lod-training-kimg 0 with --lod-transition-kimg 0: it would never grow; take "
                 "--structure fixed"
@@ -96,6 +96,11 @@ class GrowingSettings(AdversarialSettings):
     @property
     def grows(self) -> bool:
         return self.structure == "growing"
+
+    @property
+    def phase(self) -> tuple[int, int]:
+        """Images for which a resolution trains, and for which the next one is faded in."""
+        return round(self.lod_training_kimg * 1000), round(self.lod_transition_kimg * 1000)
 
     @property
     def pyramid(self) -> Pyramid:
@@ -124,11 +129,9 @@ class GrowingSettings(AdversarialSettings):
         """The level of detail behind so many images, as a float32."""
         if not self.grows:
             return 0.0
-        length = self.lod_training_kimg + self.lod_transition_kimg
-        phase, kimg = divmod(images / 1000, length)
-        lod = self.first_lod - phase
-        if self.lod_transition_kimg:
-            lod -= max(kimg - self.lod_training_kimg, 0.0) / self.lod_transition_kimg
+        training, transition = self.phase
+        phases, done = divmod(images, training + transition)
+        lod = self.first_lod - phases - (max(done - training, 0) / transition if transition else 0)
         return float(np.float32(max(lod, 0.0)))
 
     @property
@@ -164,15 +167,13 @@ class GrowingSettings(AdversarialSettings):
 
     def tick_lengths(self) -> Iterator[tuple[int, int, int]]:
         """(first image, image behind the last, images of a tick) for each resolution in turn."""
-        phase, start = self.lod_training_kimg + self.lod_transition_kimg, 0
+        (training, transition), start = self.phase, 0
         phases = self.first_lod if self.grows else 0
         for n in range(phases + 1):
             resolution = FIRST * 2 ** (self.pyramid.last - phases + n)
             kimg = self.tables["tick_kimg_dict"].get(resolution, self.tick_kimg)
             # Fading begins behind the image with which training ends.
-            end = floor((n * phase + self.lod_training_kimg) * 1000) + bool(
-                self.lod_transition_kimg
-            )
+            end = n * (training + transition) + training + bool(transition)
             end = 2**62 if n == phases else end
             yield start, end, max(round(kimg * 1000), 1)
             start = end
