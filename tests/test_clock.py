@@ -51,13 +51,14 @@ def test_so_many_epochs_are_so_many_epochs_of_pictures(epochs, epoch_size):
 
 def test_every_unit_reads_the_same_clock():
     clock = ticked(30, 4, 60)
-    clock.seconds = 1800.0
+    clock.seconds, clock.ticks = 1800.0, 7
     assert {unit: clock.read(unit) for unit in UNITS} == {
         "ep": 2.0,
         "it": 30.0,
         "kimg": 0.12,
         "min": 30.0,
         "h": 0.5,
+        "tick": 7.0,
     }
 
 

@@ -225,6 +225,11 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
         return 0
 
     @property
+    def size_step(self) -> int:
+        """What a size that is suggested should be a multiple of."""
+        return self.stride
+
+    @property
     def span(self) -> Duration:
         return Duration.parse(self.duration)
 

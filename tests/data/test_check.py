@@ -316,7 +316,7 @@ def test_the_suggestion_for_pairs_can_be_trained(tmp_path, capsys):
 def test_loose_pictures_may_be_pairs_too(tmp_path):
     lines = look_at(fill(tmp_path, ".", 2, 64, 128)).suggestions
     commands = [line.split()[2] for line in lines if line.startswith("ganvas train")]
-    assert commands == ["dcgan", "pix2pix"]
+    assert commands == ["dcgan", "pix2pix", "stylegan"]
 
 
 def test_folders_of_equal_names_may_be_pairs_and_it_is_said_who_would_be_left_out(tmp_path):
@@ -350,3 +350,12 @@ def test_a_written_sample_is_what_the_check_says_it_is(tmp_path):
     found = look_at(tmp_path / "set")
     assert found.layout.counts == {"testA": 1, "testB": 1, "trainA": 8, "trainB": 8}
     assert size_of(found) == "48x32"
+
+
+@pytest.mark.parametrize("side", [30, 64, 100, 200, 300, 480])
+def test_sizes_that_are_suggested_are_such_as_every_method_takes(tmp_path, side):
+    lines = look_at(fill(tmp_path, ".", 2, side, side)).suggestions
+    for words in (line.split() for line in lines if line.startswith("ganvas train")):
+        given = dict(zip(words[3::2], words[4::2], strict=True))
+        settings = {name.removeprefix("--"): value for name, value in given.items()}
+        method_class(words[2]).Config.from_mapping(settings)

@@ -114,7 +114,7 @@ def command(
     if hasattr(config, "n_downs") and side < settings.stride:
         options["n_downs"] = str(max(side.bit_length() - 1, FEWEST_DOWNS))
         settings = config.from_mapping({"n_downs": options["n_downs"]})
-    options["size"] = suggested_size(pictures, settings.stride, most)
+    options["size"] = suggested_size(pictures, settings.size_step, most)
     channels = {name: max(s.channels for s in seen) for name, seen in training.items() if seen}
     if len(set(channels.values())) > 1 and hasattr(config, "lambda_identity"):
         options["lambda_identity"] = "0"
@@ -124,7 +124,7 @@ def command(
         options["max_bad"] = str(bad)
         reasons.append(f"--max-bad {bad}: skips what cannot be read; better mend or remove it")
     count = len(pictures)
-    if kind.data == "pictures" and count < MANY:
+    if kind.data == "pictures" and count < MANY and settings.span.unit == "ep":
         epochs = math.ceil(STEPS_SUGGESTED * settings.batch_size / count / 10) * 10
         options["duration"] = f"{min(epochs, MOST_EPOCHS)}ep"
         reasons.append("--duration: the default of 5 epochs is meant for larger sets")

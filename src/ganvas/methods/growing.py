@@ -94,6 +94,10 @@ class GrowingSettings(AdversarialSettings):
             )
 
     @property
+    def size_step(self) -> int:
+        return 32
+
+    @property
     def grows(self) -> bool:
         return self.structure == "growing"
 

@@ -96,7 +96,7 @@ class Config(GrowingSettings):
     presets: ClassVar[Map[str, Map[str, Any]]] = {
         "tiny": {
             "size": "32",
-            "fmap_base": 512,
+            "fmap_base": 256,
             "fmap_max": 64,
             "nz": 64,
             "nw": 64,
