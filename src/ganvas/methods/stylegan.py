@@ -55,10 +55,9 @@ class Config(GrowingSettings):
     mapping_lr_mul: float = 0.01
     """Its learning rate, as a part of the others' (appendix C)."""
     fmap_base: int = 8192
-    """Channels of the smallest stage's double, where --fmap-max lets them be; they halve with each
-    doubling of the size."""
+    """Channels at resolution r are twice this by r, so half as many with each doubling ..."""
     fmap_max: int = 512
-    """The most channels."""
+    """... and at most these."""
     style_mixing_prob: float = 0.9
     """How often a batch has the styles of two latents, the second from a random layer on (section
     3.1)."""
