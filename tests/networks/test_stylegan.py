@@ -346,3 +346,51 @@ def test_each_layer_has_a_style_of_its_own():
         assert not torch.allclose(G(changed, "none"), before), layer
     same = torch.randn(1, 8)
     assert torch.equal(G(same, "none"), G(same[:, None].expand(-1, G.pyramid.layers, -1), "none"))
+
+
+# Numbers
+
+
+def gradients(
+    network: GeneratorNetwork | DiscriminatorNetwork,
+    x: Tensor,
+    form: torch.memory_format,
+    dtype: torch.dtype,
+) -> dict[str, Tensor]:
+    """Of a fixed weighing of the answers, by parameter; bfloat16 means autocast over float32."""
+    half = dtype is torch.bfloat16
+    dtype = torch.float32 if half else dtype
+    network.to(dtype).to(memory_format=form)
+    x = x.to(dtype).to(memory_format=form) if x.ndim == 4 else x.to(dtype)
+    network.zero_grad()
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+        out = network(x, "const") if isinstance(network, GeneratorNetwork) else network(x)
+    # All of one sign: scores of noise are nearly alike, and their differences would be rounding.
+    weights = torch.linspace(1, 2, out.numel(), dtype=torch.float64).reshape(out.shape)
+    out.double().mul(weights).sum().backward()
+    return {
+        name: p.grad.double().clone()
+        for name, p in network.named_parameters()
+        if p.grad is not None
+    }
+
+
+@pytest.mark.parametrize("player", ["G", "D"])
+@pytest.mark.parametrize("lod", [0, 0.5])
+@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_gradients_agree_with_contiguous_float64(player, lod, batch, form, dtype):
+    network = dict(zip("GD", pair(), strict=True))[player]
+    network.set_lod(lod)
+    inputs = {"G": (batch, 8), "D": (batch, 3, 16, 16)}[player]
+    x = torch.randn(*inputs, dtype=torch.float64)
+    exact = gradients(network, x, torch.contiguous_format, torch.float64)
+    found = gradients(network, x, form, dtype)
+    assert exact.keys() == found.keys()
+    a, b = (torch.cat([g.flatten() for g in grads.values()]) for grads in (exact, found))
+    if dtype is torch.bfloat16:
+        assert torch.cosine_similarity(a, b, dim=0) > 0.95
+        return
+    error = (a - b).norm() / a.norm()
+    assert error < {torch.float64: 1e-9, torch.float32: 1e-3}[dtype]
