@@ -118,7 +118,7 @@ class Picture(Field):
         if tuple(x.shape) != wanted:
             raise ValueError(f"read gave {tuple(x.shape)} where {wanted} was asked for")
         x = x.to(self.device, torch.float32, copy=True)[None]
-        return gathered(x, indices)
+        return gathered(x.contiguous(memory_format=torch.channels_last), indices)
 
 
 class Pointwise(Field):
@@ -279,7 +279,9 @@ class Upconvolved(Field):
             for span, used, stride, pad in zip(window, inside, layer.stride, self.pads, strict=True)
         )
         height, width = window.shape
-        return y[:, :, top : top + height, left : left + width]
+        y = y[:, :, top : top + height, left : left + width]
+        # Layers are slow on a part of something larger.
+        return y.contiguous(memory_format=torch.channels_last)
 
 
 class Added(Field):
@@ -328,8 +330,36 @@ def bounds(index: Tensor) -> Span:
 
 def gathered(x: Tensor, indices: Sequence[Tensor]) -> Tensor:
     """Those rows and columns of x, (1, C, H, W), whose first ones are the indices' least."""
+    pads = [mirrors(index, length) for index, length in zip(indices, x.shape[2:], strict=True)]
+    rows, columns = pads
+    if rows and columns:
+        return framed(x, rows, columns) if any(rows + columns) else x
     for axis, index in zip((2, 3), indices, strict=True):
-        index = index - index.min()
-        if index.numel() != x.shape[axis] or not bool((index.diff() == 1).all()):
-            x = x.index_select(axis, index.to(x.device))
+        x = x.index_select(axis, (index - index.min()).to(x.device))
     return x.contiguous(memory_format=torch.channels_last)
+
+
+def framed(x: Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
+    """As `F.pad` by reflection, which takes ten times as long in channels_last (torch 2.14)."""
+    (top, bottom), (left, right), (n, c, height, width) = rows, columns, x.shape
+    y = x.new_empty(n, c, height + top + bottom, width + left + right)
+    y = y.contiguous(memory_format=torch.channels_last)
+    y[:, :, top : top + height, left : left + width] = x
+    for axis, (before, after), length in ((2, rows, height), (3, columns, width)):
+        end = before + length
+        for i in range(before):
+            y.select(axis, i).copy_(y.select(axis, 2 * before - i))
+        for i in range(after):
+            y.select(axis, end + i).copy_(y.select(axis, end - 2 - i))
+    return y
+
+
+def mirrors(index: Tensor, length: int) -> tuple[int, int] | None:
+    """How many pixels are mirrored in front of and behind the `length` others that these indices
+    begin from; none where the indices are made in another way."""
+    before = int(index.argmin())
+    after = index.numel() - before - length
+    if after < 0 or max(before, after) >= length:
+        return None
+    plain = mirrored(torch.arange(-before, length + after), length)
+    return (before, after) if torch.equal(index - index.min(), plain) else None

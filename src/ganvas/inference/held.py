@@ -53,7 +53,7 @@ class OnDisk:
     def __init__(self, field: Field, device: torch.device, folder: Path) -> None:
         self.width, self.channels = field.width, field.channels
         self.device, self.folder = device, folder
-        self.file = tempfile.TemporaryFile(prefix="ganvas-", dir=folder, buffering=0)
+        self.file = tempfile.TemporaryFile(prefix="ganvas-", dir=folder, buffering=0)  # noqa: SIM115
 
     def read(self, window: Window) -> Tensor:
         values = np.empty((*window.shape, self.channels), np.float32)

@@ -1,7 +1,9 @@
 """In which order a network's fields are computed, which of them are kept, and where."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field as with_default
+from dataclasses import dataclass
+from dataclasses import field as with_default
+from itertools import pairwise
 from math import sqrt
 from typing import Literal
 
@@ -168,4 +170,4 @@ def cut(span: Span, side: int) -> list[Span]:
     """The span in as few pieces as may be that are no longer than `side`, near equal ones."""
     count = -(-span.length // side)
     edges = [span.start + span.length * i // count for i in range(count + 1)]
-    return [Span(*edge) for edge in zip(edges, edges[1:], strict=False)]
+    return [Span(*edge) for edge in pairwise(edges)]

@@ -18,7 +18,7 @@ from ganvas.errors import InputError
 from ganvas.inference.fields import Picture, Reader, Span, Window
 from ganvas.inference.held import InMemory, Keep, OnDisk
 from ganvas.inference.plan import Pass, most_on_disk, passes_to, windows_of
-from ganvas.inference.walk import field_of
+from ganvas.inference.walk import channels_in, field_of
 
 Writer = Callable[[int, int, Tensor], None]
 """(top, left, float32 (C, h, w) in [-1, 1])"""
@@ -102,11 +102,6 @@ def translate_tiled(
             for old in walk.done_with:
                 if old.held:
                     old.held.close()
-
-
-def channels_in(network: nn.Module) -> int:
-    """How many channels a network's pictures have."""
-    return next(m.in_channels for m in network.modules() if isinstance(m, nn.Conv2d))
 
 
 def check_room(folder: Path, wanted: int, size: tuple[int, int]) -> None:

@@ -108,3 +108,8 @@ KINDS: dict[type[nn.Module], Callable[[Any, Field], Field]] = {
     nn.Identity: same,
 }
 """How each kind of layer is made into a field; a new kind is a line here."""
+
+
+def channels_in(network: nn.Module) -> int:
+    """How many channels a network's pictures have."""
+    return next(m.in_channels for m in network.modules() if isinstance(m, nn.Conv2d))
