@@ -44,6 +44,8 @@ class Held(Protocol):
 
     def read(self, window: Window) -> Tensor: ...
 
+    def close(self) -> None: ...
+
 
 class Field:
     """What a layer gives: (1, channels, height, width), of which any window can be read.
@@ -253,7 +255,9 @@ class Upconvolved(Field):
         touching = (
             clipped(
                 Span(
-                    ceil((span.start + pad - reach + 1) / stride),
+                    min(
+                        ceil((span.start + pad - reach + 1) / stride), (span.start + pad) // stride
+                    ),
                     (span.stop - 1 + pad) // stride + 1,
                 ),
                 length,
@@ -264,13 +268,15 @@ class Upconvolved(Field):
 
     def make(self, window: Window, *inputs: Tensor) -> Tensor:
         layer, inside = self.layer, self.needs(window)[0]
+        # Where the kernel is shorter than the stride, windows may end in its gaps.
+        beyond = [stride - 1 for stride in layer.stride]
         y = F.conv_transpose2d(
             inputs[0],
             layer.weight,
             layer.bias,
             layer.stride,
             0,
-            layer.output_padding,
+            beyond,
             layer.groups,
             layer.dilation,
         )

@@ -58,16 +58,13 @@ def choose_tile(
     except InputError:
         return None
     tile = FIRST_TILE
-    while tile > LAST_TILE and tile_bytes(network, tile) > free / 4:
+    while tile > LAST_TILE:
+        # A tile takes more than a picture of its size: halos, and windows of several layers.
+        taken = 2 * untiled_bytes(network, (tile, tile), stride=stride, smallest=smallest)
+        if taken <= free / 4:
+            break
         tile //= 2
     return tile
-
-
-def tile_bytes(network: nn.Module, tile: int) -> float:
-    """An estimate of the most memory that a picture takes in such tiles, small fields that are
-    kept in memory left out."""
-    # With halos, and in layers that pass on more than one to the next.
-    return 2 * untiled_bytes(network, (tile, tile), stride=tile, smallest=tile)
 
 
 def memory_of(field: Field) -> Field:

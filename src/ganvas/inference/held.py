@@ -10,20 +10,16 @@ import torch
 from torch import Tensor
 
 from ganvas.errors import InputError
-from ganvas.inference.fields import Field, Window
+from ganvas.inference.fields import Field, Held, Window
 
 FLOAT = 4
 """Bytes of a float32."""
 
 
-class Keep(Protocol):
+class Keep(Held, Protocol):
     """Takes a field's windows one by one, and gives any window of the whole."""
 
-    def read(self, window: Window) -> Tensor: ...
-
     def write(self, window: Window, values: Tensor) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class InMemory:
