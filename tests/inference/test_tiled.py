@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from ganvas.errors import InputError
+from ganvas.inference.fields import Span, Window
 from ganvas.inference.tiled import Statistics, translate_tiled
 from ganvas.methods import method_class
 from ganvas.methods.translator import Translator, pad_to, padded
@@ -192,7 +193,7 @@ def test_statistics_do_not_depend_on_how_a_field_is_cut(widths, mean):
     x = torch.randn(1, 3, 7, sum(widths), generator=chance) + mean
     found = Statistics()
     for part in x.split(widths, dim=3):
-        found.add(part)
+        found.add(Window(Span(0, 7), Span(0, part.shape[3])), part)
     wanted_variance, wanted_mean = torch.var_mean(x.double(), (0, 2, 3), correction=0)
     torch.testing.assert_close(found.of_all(), (wanted_mean.float(), wanted_variance.float()))
 
@@ -356,7 +357,9 @@ def test_networks_that_are_not_known_are_refused_with_the_layer_in_the_way():
 
 def test_networks_in_training_are_refused():
     with pytest.raises(InputError, match="training"):
-        in_tiles(ResnetGenerator(3, 3, 2, 1), picture(16, 16), 16, 4, 8)
+        in_tiles(ResnetGenerator(3, 3, 2, 1, norm="batch"), picture(16, 16), 16, 4, 8)
+    with pytest.raises(InputError, match="training"):
+        in_tiles(ResnetGenerator(3, 3, 2, 1, dropout=True), picture(16, 16), 16, 4, 8)
 
 
 def test_an_answer_that_is_not_finite_is_refused():
