@@ -177,6 +177,7 @@ def prepare(method: str, config: Settings, watcher: Watcher, run: Run) -> Traini
         watcher.said(note)
     torch.manual_seed(config.seed)
     network = engine.place(kind(config, data.channels, data.classes))
+    network.scales = data.scales
     if (steps := steps_of(config, data.epoch_size)) < FEW_STEPS:
         watcher.said(
             f"--duration {config.duration}: is {steps:.0f} steps of {config.batch_size} pictures, "

@@ -1,6 +1,7 @@
 """A trained method from a run, a snapshot or a weights file."""
 
 from pathlib import Path
+from typing import Any
 
 from ganvas.engine import Engine
 from ganvas.errors import InputError
@@ -8,6 +9,7 @@ from ganvas.methods import method_class
 from ganvas.methods.base import Method
 from ganvas.runs.directory import Run, is_run
 from ganvas.runs.snapshots import DESCRIPTION, WEIGHTS, load_weights, read_description
+from ganvas.scales import Scale
 
 
 def load(path: Path | str, device: str = "auto") -> Method:
@@ -23,9 +25,20 @@ def load(path: Path | str, device: str = "auto") -> Method:
     kind = method_class(description["method"])
     config = kind.Config.from_mapping(description["settings"], str(folder / DESCRIPTION))
     method = kind(config, description["channels"], description.get("classes", ()))
+    method.scales |= scales_in(description)
     load_weights(method, folder / WEIGHTS)
     method.requires_grad_(False).eval()
     return Engine.start(device).place(method)
+
+
+def scales_in(description: dict[str, Any]) -> dict[str, Scale]:
+    """How each domain's values become [-1, 1]; those that are not told are of 8 bits."""
+    told = description.get("pictures", {})
+    return {
+        domain: Scale.from_description(told[domain])
+        for domain in description["channels"]
+        if domain in told
+    }
 
 
 def snapshot_folder(path: Path) -> Path:
