@@ -95,7 +95,7 @@ class Field:
         return self.channels * self.height * self.width
 
 
-class Picture(Field):
+class PaddedPicture(Field):
     """The picture, padded to the stride below and to the right as `pad_to` does it."""
 
     def __init__(

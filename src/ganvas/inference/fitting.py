@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.errors import InputError
-from ganvas.inference.fields import Convolved, Field, Picture, Pointwise, Upconvolved
+from ganvas.inference.fields import Convolved, Field, PaddedPicture, Pointwise, Upconvolved
 from ganvas.inference.held import FLOAT
 from ganvas.inference.plan import in_order
 from ganvas.inference.walk import channels_in, field_of
@@ -28,7 +28,7 @@ def untiled_bytes(
     Raises:
         InputError: the network has layers that are not known here.
     """
-    picture = Picture(no_picture, channels_in(network), size, stride, smallest)
+    picture = PaddedPicture(no_picture, channels_in(network), size, stride, smallest)
     order = in_order(field_of(network, picture))
     places = {field: place for place, field in enumerate(order)}
     last_read: dict[Field, int] = {}

@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ganvas.data.survey import free_memory
+from ganvas.data.parts import free_memory
 from ganvas.errors import InputError
-from ganvas.inference.fields import Picture, Reader, Span, Window
+from ganvas.inference.fields import PaddedPicture, Reader, Span, Window
 from ganvas.inference.held import InMemory, Keep, OnDisk
 from ganvas.inference.plan import Pass, most_on_disk, passes_to, windows_of
 from ganvas.inference.walk import channels_in, field_of
@@ -70,7 +70,7 @@ def translate_tiled(
     if any(m.training for m in network.modules() if isinstance(m, nn.Dropout | nn.BatchNorm2d)):
         raise InputError("the network is in training mode; call its .eval() to use it")
     device = next(network.parameters()).device
-    picture = Picture(read, channels_in(network), size, stride, smallest, device)
+    picture = PaddedPicture(read, channels_in(network), size, stride, smallest, device)
     output = field_of(network, picture)
     if memory is None:
         memory = free_memory() / OF_FREE_MEMORY
