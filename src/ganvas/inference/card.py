@@ -41,7 +41,8 @@ def write_card(
     Only what the snapshot and its run say goes into the card.
     """
     description = read_description(snapshot)
-    run = Run(snapshot.parent.parent) if is_run(snapshot.parent.parent) else None
+    around = snapshot.resolve().parent.parent
+    run = Run(around) if is_run(around) else None
     clock = Clock(**description["clock"])
     networks = used(method, directions)
     place.mkdir(parents=True)

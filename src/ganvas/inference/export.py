@@ -140,14 +140,16 @@ def written(target: Path) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         remove(beside)
-        yield beside
-        if target.is_dir():
-            target.rmdir()
-        os.replace(beside, target)
+        try:
+            yield beside
+            if target.is_dir():
+                target.rmdir()
+            os.replace(beside, target)
+        finally:
+            remove(beside)
     except OSError as error:
-        raise InputError(f"--out {target}: cannot be written ({error.strerror})") from None
-    finally:
-        remove(beside)
+        reason = error.strerror or error
+        raise InputError(f"--out {target}: cannot be written ({reason})") from None
 
 
 def remove(path: Path) -> None:
