@@ -169,6 +169,21 @@ def test_rows_are_those_that_padding_makes(length, network):
     assert torch.equal(x.index_select(3, rows), extended)
 
 
+def test_the_code_in_the_docs_does_what_the_run_does(files, snapshots, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for format in BOTH:
+        shutil.copy(files("plain resnet", format), f"zebras{ENDING[format]}")
+    noise(0, 20, 30, 3).save("horse.jpg")
+    text = (Path(__file__).parents[2] / "docs" / "export.md").read_text()
+    by_onnx, by_torch, *_ = (part.split("```")[0] for part in text.split("```python")[1:])
+    found: dict[str, Any] = {}
+    exec(by_onnx + by_torch, found)
+    with Image.open("horse.jpg") as horse, Image.open("zebra.png") as zebra:
+        expected = np.asarray(load(snapshots["plain resnet"], "cpu").translate(horse)).astype(int)
+        assert abs(np.asarray(zebra) - expected).max() <= 1
+    assert abs(found["made"][0].permute(1, 2, 0).numpy() - expected).max() <= 1
+
+
 # What the files say
 
 
