@@ -72,6 +72,7 @@ def export(
             write_card(method, directions, folder, beside, target.name)
         return Exported(target, directions)
     subject = subject_of(method, directions)
+    settle_autograd()
     with written(target) as beside, quiet():
         answer = (write_onnx if format == "onnx" else write_torch)(subject, beside)
         difference = furthest(subject, answer)
@@ -230,6 +231,15 @@ def write_torch(subject: Subject, place: Path) -> Callable[..., Tensor]:
         torch.export.save(program, file, extra_files={ABOUT: json.dumps(subject.about, indent=1)})
     with open(place, "rb") as file:
         return torch.export.load(file).module()
+
+
+def settle_autograd() -> None:
+    """Let autograd count the GPUs before an exporter pretends that there are some.
+
+    Tracing on a machine without a GPU makes it seem to have eight. A first backward after that
+    would start a thread for each, and no process forked from this one could train any more.
+    """
+    torch.ones((), requires_grad=True).backward()
 
 
 @torch.no_grad()
