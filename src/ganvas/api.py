@@ -1,15 +1,17 @@
 """The command line's words for Python."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ganvas import training
 from ganvas.inference import load as loading
-from ganvas.methods.base import Method
+from ganvas.methods.base import Direction, Method
 from ganvas.progress import Bar
 from ganvas.runs.directory import Run
+from ganvas.weights import importing
 
-__all__ = ["Run", "load", "resume", "train"]
+__all__ = ["Run", "import_weights", "load", "resume", "train"]
 
 
 def train(method: str, *, quiet: bool = False, **settings: Any) -> Run:
@@ -48,6 +50,27 @@ def resume(
         return training.resume(path, duration, data, device, workers)
     with Bar() as bar:
         return training.resume(path, duration, data, device, workers, bar)
+
+
+def import_weights(
+    files: Sequence[Path | str],
+    out: Path | str,
+    *,
+    method: str | None = None,
+    direction: Direction | None = None,
+    size: str | int | None = None,
+    quiet: bool = False,
+) -> Run:
+    """Make a run of weights of other projects, as `ganvas import` does:
+    `import_weights(["latest_net_G_A.pth", "latest_net_G_B.pth"], "runs/zebras")`.
+
+    Raises:
+        InputError: a file cannot be read or recognised, or they do not belong together.
+    """
+    done = importing.import_weights(files, out, method, direction, size)
+    if not quiet:
+        print("\n".join(done.lines()))
+    return done.run
 
 
 def load(path: Run | Path | str, device: str = "auto") -> Method:

@@ -120,6 +120,11 @@ def resume(
     run = Run.open(path)
     record = run.record
     kind = method_class(record["method"])
+    if "imported" in record.get("provenance", {}):
+        raise InputError(
+            f"{path}: was imported and holds weights, but no training to resume; begin one from "
+            f"them with `ganvas train {record['method']} --init {path}`"
+        )
     given = {"duration": duration, "data": data, "device": device, "workers": workers}
     given = {name: value for name, value in given.items() if value is not None}
     kind.Config.from_mapping(record["settings"], f"{run.path}/config.yaml")

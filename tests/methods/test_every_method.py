@@ -42,6 +42,7 @@ OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"generator": "unet", "n_downs": 5, "ngf": 2},
         {"discriminator": "pixel"},
         {"dropout": True},
+        {"antialias": "both"},
         {"direction": "BtoA"},
         {"lambda_identity": 0, "pool_size": 0},
     ],

@@ -23,6 +23,8 @@ def load(path: Path | str, device: str = "auto") -> Method:
     kind = method_class(description["method"])
     config = kind.Config.from_mapping(description["settings"], str(folder / DESCRIPTION))
     method = kind(config, description["channels"], description.get("classes", ()))
+    # What was imported may lack networks; these are left out rather than made up.
+    method.drop(*(method.networks().keys() - description["networks"]))
     load_weights(method, folder / WEIGHTS)
     method.requires_grad_(False).eval()
     return Engine.start(device).place(method)

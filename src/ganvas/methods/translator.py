@@ -19,7 +19,7 @@ from ganvas.networks.patchgan import (
     PixelDiscriminator,
     smallest_patched,
 )
-from ganvas.networks.resnet import ResnetGenerator
+from ganvas.networks.resnet import Antialias, ResnetGenerator
 from ganvas.networks.unet import UnetGenerator
 from ganvas.pictures import check_depth, from_unit, split_alpha, to_image, to_uint8, to_unit
 
@@ -36,6 +36,9 @@ class TranslatorSettings(AdversarialSettings):
     """Residual blocks of a resnet (CycleGAN: 9 at 256, 6 at 128)."""
     n_downs: int = 8
     """Halvings of a unet: 8 is the reference's unet_256, 7 its unet_128."""
+    antialias: Antialias = "none"
+    """Where a resnet halves and doubles with a filter in place of a strided convolution: none,
+    down, up, both (CUT's generators: both)."""
     ngf: int = 64
     """Channels of the generators' first layer."""
     dropout: bool = False
@@ -67,6 +70,8 @@ class TranslatorSettings(AdversarialSettings):
             self.at_least(name, 1)
         self.at_least("n_downs", 5)
         self.above_zero("init_gain")
+        if self.antialias != "none" and self.generator != "resnet":
+            raise InputError(f"--antialias {self.antialias}: is for --generator resnet only")
         for name in ("beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"--{name} {getattr(self, name):g}: must be from 0 to below 1")
@@ -113,7 +118,9 @@ class TranslatorSettings(AdversarialSettings):
         """From pictures of x channels to pictures of y."""
         if self.generator == "unet":
             return UnetGenerator(x, y, self.ngf, self.n_downs, self.norm, self.dropout)
-        return ResnetGenerator(x, y, self.ngf, self.n_blocks, self.norm, self.dropout)
+        return ResnetGenerator(
+            x, y, self.ngf, self.n_blocks, self.norm, self.dropout, self.antialias
+        )
 
     def make_discriminator(self, channels: int) -> nn.Module:
         if self.discriminator == "pixel":

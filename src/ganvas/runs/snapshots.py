@@ -4,6 +4,7 @@ import io
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +25,23 @@ def write_latest(
     run: Run,
     weights: dict[str, Tensor],
     description: dict[str, Any],
-    state: dict[str, Any],
+    state: dict[str, Any] | None,
 ) -> Path:
-    """Write snapshots/latest whole: beside, then renamed into place."""
+    """Write snapshots/latest whole: beside, then renamed into place. Without a state it can be
+    used, and not gone on from."""
     place, beside = run.snapshots / "latest", run.snapshots / ".latest.writing"
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     # Serialised first, so that a full disk shows as such and not as some library's error.
     on_cpu = {key: tensor.detach().cpu().contiguous() for key, tensor in weights.items()}
     buffer = io.BytesIO()
-    torch.save(state, buffer)
+    if state is not None:
+        torch.save(state, buffer)
     try:
         write_flushed(beside / WEIGHTS, save_safetensors(on_cpu))
         write_flushed(beside / DESCRIPTION, json.dumps(description, indent=1))
-        write_flushed(beside / STATE, buffer.getvalue())
+        if state is not None:
+            write_flushed(beside / STATE, buffer.getvalue())
     except OSError:
         shutil.rmtree(beside, ignore_errors=True)
         raise
@@ -97,20 +101,22 @@ def load_weights(method: nn.Module, path: Path) -> None:
         weights = load_safetensors(path.read_bytes())
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
-    own = method.state_dict()
-    different = [
+    if said := differences(method.state_dict(), weights):
+        raise InputError(f"{path}: does not fit the model beside it {said}")
+    method.load_state_dict(weights)
+
+
+def differences(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> str:
+    """How weights differ in names and shapes from those wanted, in words; empty if they do not."""
+    found = [
         f"{key} is {tuple(weights[key].shape)} and not {tuple(own[key].shape)}"
         for key in own
         if key in weights and weights[key].shape != own[key].shape
     ]
-    different += [f"{key} is missing" for key in own if key not in weights]
-    different += [f"{key} is not wanted" for key in weights if key not in own]
-    if different:
-        listed = "; ".join(different[:4]) + ("; ..." if len(different) > 4 else "")
-        raise InputError(
-            f"{path}: does not fit the model beside it ({len(different)} differences): {listed}"
-        )
-    method.load_state_dict(weights)
+    found += [f"{key} is missing" for key in own if key not in weights]
+    found += [f"{key} is not wanted" for key in weights if key not in own]
+    listed = "; ".join(found[:4]) + ("; ..." if len(found) > 4 else "")
+    return f"({len(found)} difference{'s' * (len(found) > 1)}): {listed}" if found else ""
 
 
 def load_state(folder: Path) -> dict[str, Any]:
