@@ -18,16 +18,26 @@ def train(method: str, *, quiet: bool = False, **settings: Any) -> Run:
     """Train: `train("cyclegan", data="horse2zebra", size=128, duration="2h")`.
 
     The settings are the command line's options with underscores; `ganvas methods METHOD` lists
-    them. What the command line would print is printed, unless `quiet`.
+    them. `init` may also be a Run, or a list of weights files. What the command line would
+    print is printed, unless `quiet`.
 
     Raises:
         InputError: a setting, the data or the run directory does not allow it.
     """
+    if settings.get("init") is not None:
+        settings["init"] = source_of(settings["init"])
     config = training.settings_of(method, settings)
     if quiet:
         return training.train(method, config)
     with Bar() as bar:
         return training.train(method, config, bar)
+
+
+def source_of(init: Any) -> str:
+    """What `--init` would say."""
+    if isinstance(init, Run):
+        return str(init.path)
+    return ",".join(map(str, init)) if isinstance(init, list | tuple) else str(init)
 
 
 def resume(

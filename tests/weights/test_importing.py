@@ -458,7 +458,7 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path):
 
 def test_options_that_do_not_fit_the_files_are_refused(tmp_path):
     G, out = saved(tmp_path, G=small_resnet()), tmp_path / "run"
-    assert "--method dcgan: translates no pictures" in refused(G, out, method="dcgan")
+    assert "which dcgan does not have; cyclegan and pix2pix do" in refused(G, out, method="dcgan")
     assert "there is no method 'cycle_gan'" in refused(G, out, method="cycle_gan")
     assert "--direction up" in refused(G, out, direction="up")
     assert "multiples of 4" in refused(G, out, size=250)
@@ -466,7 +466,7 @@ def test_options_that_do_not_fit_the_files_are_refused(tmp_path):
     assert "is a folder; name the files" in refused([tmp_path], out)
     dcgan = saved(tmp_path, G=GeneratorNetwork(5, 4, 3, (16, 16)))
     assert "--direction BtoA: dcgan makes" in refused(dcgan, out, direction="BtoA")
-    assert "--method pix2pix: makes no pictures" in refused(dcgan, out, method="pix2pix")
+    assert "which pix2pix does not have; dcgan does" in refused(dcgan, out, method="pix2pix")
     pair = saved(tmp_path, G_A=small_resnet(), G_B=small_resnet())
     assert "is named as one of CycleGAN's" in refused(pair, out, method="pix2pix")
 

@@ -3,11 +3,15 @@
 from pathlib import Path
 
 from ganvas.engine import Engine
-from ganvas.errors import InputError
 from ganvas.methods import method_class
 from ganvas.methods.base import Method
-from ganvas.runs.directory import Run, is_run
-from ganvas.runs.snapshots import DESCRIPTION, WEIGHTS, load_weights, read_description
+from ganvas.runs.snapshots import (
+    DESCRIPTION,
+    WEIGHTS,
+    load_weights,
+    read_description,
+    snapshot_folder,
+)
 
 
 def load(path: Path | str, device: str = "auto") -> Method:
@@ -28,20 +32,3 @@ def load(path: Path | str, device: str = "auto") -> Method:
     load_weights(method, folder / WEIGHTS)
     method.requires_grad_(False).eval()
     return Engine.start(device).place(method)
-
-
-def snapshot_folder(path: Path) -> Path:
-    if path.is_file() and path.suffix == ".safetensors":
-        path = path.parent
-    if (path / DESCRIPTION).is_file():
-        return path
-    if is_run(path):
-        found = Run(path).snapshot()
-        if found is None:
-            raise InputError(
-                f"{path}: has no snapshot yet; go on with `ganvas resume {path}` until it has"
-            )
-        return found
-    if not path.exists():
-        raise InputError(f"{path}: there is no such run or snapshot")
-    raise InputError(f"{path}: is neither a run directory nor a snapshot")

@@ -64,6 +64,8 @@ class Method(nn.Module):
         self.averages = nn.ModuleDict()
         self.steps = 0
         """Steps begun so far."""
+        self.warmup_steps = 0
+        """So many steps at the beginning move discriminators only, while generators stand still."""
         self.descents: dict[str, int] = {}
         """How often each player has descended."""
         self.vitals: dict[str, Tensor] = {}

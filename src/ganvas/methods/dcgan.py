@@ -76,6 +76,10 @@ class Config(AdversarialSettings):
     def channels_of(self, domain: str) -> int | None:
         return self.channels
 
+    def shaped_by(self, player: str) -> tuple[str, ...]:
+        own = ("nz", "ngf") if player == "G" else ("ndf", "norm_D")
+        return (*own, "size", "conditional")
+
 
 def sizes(size: tuple[int, int]) -> list[tuple[int, int]]:
     """(height, width) at each layer of a discriminator: halved, rounding down, until the shorter

@@ -100,6 +100,13 @@ class TranslatorSettings(AdversarialSettings):
     def channels_of(self, domain: str) -> int | None:
         return self.channels_A if domain == "A" else self.channels_B
 
+    def shaped_by(self, player: str) -> tuple[str, ...]:
+        if player == "G":
+            own = ("n_downs",) if self.generator == "unet" else ("n_blocks", "antialias")
+            return ("generator", *own, "ngf", "norm")
+        own = ("n_layers",) if self.discriminator == "patch" else ()
+        return ("discriminator", *own, "ndf", "norm")
+
     @property
     def x_and_y(self) -> tuple[str, str]:
         """The domains that play the paper's X and Y."""

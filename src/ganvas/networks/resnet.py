@@ -1,6 +1,8 @@
 """The residual generator of Johnson et al. 2016 as CycleGAN uses it: c7s1-64, d128, d256,
 R256 x n, u128, u64, c7s1-3 (CycleGAN, appendix 7.2)."""
 
+import re
+from collections.abc import Mapping
 from typing import Literal
 
 from torch import Tensor, nn
@@ -90,3 +92,21 @@ class ResnetGenerator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.model(x)
+
+
+def placed_as(own: Mapping[str, Tensor], weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of a resnet under the keys of `own`, where only one of the two has dropout, which
+    moves the second convolution of a block; others as they are."""
+    shift = second_convolution(own) - second_convolution(weights)
+
+    def moved(match: re.Match[str]) -> str:
+        place = int(match[1])
+        return f"conv_block.{place + shift if place > 4 else place}."
+
+    return {re.sub(r"conv_block\.(\d+)\.", moved, key): t for key, t in weights.items()}
+
+
+def second_convolution(weights: Mapping[str, Tensor]) -> int:
+    """Its place in a block: 6 with dropout, 5 without."""
+    six = (t for key, t in weights.items() if key.endswith("conv_block.6.weight"))
+    return 6 if any(t.ndim == 4 for t in six) else 5

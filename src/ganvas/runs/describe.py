@@ -39,14 +39,21 @@ def parameters(network: nn.Module) -> int:
 
 
 def describe_run(
-    method: str, config: Settings, network: Describable, data: Pictures, device: str
+    method: str,
+    config: Settings,
+    network: Describable,
+    data: Pictures,
+    device: str,
+    origin: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The content of config.yaml."""
+    """The content of config.yaml; `origin` says what weights it began with."""
     about = {
         "device": device,
         "data_fingerprint": data.fingerprints,
         "pictures": data.layout.counts,
     }
+    if origin is not None:
+        about["init"] = origin
     return record_of(method, config, network, about)
 
 

@@ -15,7 +15,7 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
 
 from ganvas.errors import InputError
-from ganvas.runs.directory import Run
+from ganvas.runs.directory import Run, is_run
 from ganvas.runs.files import replace_folder, write_flushed
 
 WEIGHTS, DESCRIPTION, STATE = "model.safetensors", "model.json", "state.pt"
@@ -75,6 +75,29 @@ def drop_old(run: Run, keep: int) -> None:
             shutil.rmtree(old, ignore_errors=True)
 
 
+def snapshot_folder(path: Path) -> Path:
+    """The snapshot's folder that a run directory (its newest), a snapshot or its weights file
+    names.
+
+    Raises:
+        InputError: there is none.
+    """
+    if path.is_file() and path.suffix == ".safetensors":
+        path = path.parent
+    if (path / DESCRIPTION).is_file():
+        return path
+    if is_run(path):
+        found = Run(path).snapshot()
+        if found is None:
+            raise InputError(
+                f"{path}: has no snapshot yet; go on with `ganvas resume {path}` until it has"
+            )
+        return found
+    if not path.exists():
+        raise InputError(f"{path}: there is no such run or snapshot")
+    raise InputError(f"{path}: is neither a run directory nor a snapshot")
+
+
 def read_description(folder: Path) -> dict[str, Any]:
     """What a snapshot says of itself.
 
@@ -97,13 +120,22 @@ def load_weights(method: nn.Module, path: Path) -> None:
     Raises:
         InputError: unreadable, or of another shape: with the first differences.
     """
-    try:
-        weights = load_safetensors(path.read_bytes())
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from None
+    weights = read_tensors(path)
     if said := differences(method.state_dict(), weights):
         raise InputError(f"{path}: does not fit the model beside it {said}")
     method.load_state_dict(weights)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return load_safetensors(path.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
 
 
 def differences(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> str:

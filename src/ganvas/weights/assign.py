@@ -120,8 +120,8 @@ def assign(files: Sequence[Path], method: str | None = None) -> Assigned:
     chosen = method or method_of(found)
     if chosen not in TRANSLATORS:
         raise InputError(
-            f"--method {chosen}: translates no pictures, and {found[0].path} is a "
-            f"{found[0].about}; take {' or '.join(TRANSLATORS)}"
+            f"{found[-1].path}: is a {found[-1].about}, which {chosen} does not have; "
+            f"{' and '.join(TRANSLATORS)} do"
         )
     notes = [] if method else rule_of(found, chosen)
     return as_cyclegan(found, notes) if chosen == "cyclegan" else as_pix2pix(found, notes)
@@ -158,8 +158,7 @@ def rule_of(found: list[Network], method: str) -> list[str]:
 def as_dcgan(found: list[Network], method: str | None) -> Assigned:
     if method not in (None, "dcgan"):
         raise InputError(
-            f"--method {method}: makes no pictures from noise, and {found[0].path} is a "
-            f"{found[0].about}; leave it out"
+            f"{found[-1].path}: is a {found[-1].about}, which {method} does not have; dcgan does"
         )
     networks = by_name(found, lambda network: network.player)
     depth = {n.gives if n.player == "G" else n.takes for n in networks.values()}
@@ -173,7 +172,7 @@ def as_pix2pix(found: list[Network], notes: list[str]) -> Assigned:
     if len(found) > 1 and lettered:
         raise InputError(
             f"{lettered[0].path}: is named as one of CycleGAN's networks, and pix2pix has one G "
-            "and one D; rename it, or take --method cyclegan"
+            "and one D; name one of them alone, or rename them"
         )
     networks = by_name(found, lambda network: network.player)
     G = networks["G"]
