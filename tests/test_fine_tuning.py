@@ -12,7 +12,10 @@ from safetensors.torch import load_file
 
 import ganvas
 from ganvas.cli import main
+from ganvas.clock import Clock
 from ganvas.errors import InputError
+from ganvas.loop import Training
+from ganvas.methods.cyclegan import Config
 from ganvas.methods.dcgan import DiscriminatorNetwork, GeneratorNetwork
 from ganvas.networks.patchgan import PatchDiscriminator
 from ganvas.networks.resnet import ResnetGenerator
@@ -207,6 +210,16 @@ def test_the_warmup_may_be_another_or_none(data, tiny_run, tmp_path):
     (file,) = saved(tmp_path, G=small_resnet())
     run = train("cyclegan", data, tmp_path / "b", init=file, ndf=4, warmup="0it")
     assert [moving(losses) for losses in steps_of(run)] == [{"G", "D"}] * 4
+
+
+@pytest.mark.parametrize(("steps", "young"), [(1200, True), (1201, False)])
+def test_the_doctor_does_not_worry_while_discriminators_warm_up(tiny_run, tmp_path, steps, young):
+    method = ganvas.load(tiny_run, device="cpu")
+    method.steps, method.warmup_steps = steps, 1200
+    config, clock = Config(duration="4000it"), Clock(10, images=1300, iterations=1300)
+    nothing: Any = None
+    training = Training(Run(tmp_path), config, method, nothing, nothing, clock, config.schedule)
+    assert training.young is young
 
 
 def test_a_warmup_needs_no_init(data, tmp_path):

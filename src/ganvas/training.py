@@ -54,11 +54,12 @@ def settings_of(method: str, given: dict[str, Any]) -> Settings:
         InputError: an unknown name, or a value that no training can have, or with which the
             weights of --init do not fit.
     """
+    kind = method_class(method)
     given = {name.replace("-", "_"): value for name, value in given.items()}
     settings = suggested(str(given.get("data", "")), method)
     if given.get("init"):
         settings |= taken_over(read_start(str(given["init"]), method), method, given)
-    return method_class(method).Config.from_mapping(settings | given)
+    return kind.Config.from_mapping(settings | given)
 
 
 def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:

@@ -95,7 +95,8 @@ def snapshot_folder(path: Path) -> Path:
         return found
     if not path.exists():
         raise InputError(f"{path}: there is no such run or snapshot")
-    raise InputError(f"{path}: is neither a run directory nor a snapshot")
+    more = "; `ganvas import` makes a run of another project's weights" if path.is_file() else ""
+    raise InputError(f"{path}: is neither a run directory nor a snapshot{more}")
 
 
 def read_description(folder: Path) -> dict[str, Any]:
