@@ -26,7 +26,7 @@ from ganvas.data.sources import open_source
 from ganvas.evaluation.palette import pixel_accuracy
 from ganvas.methods import method_class
 from ganvas.methods.generator import Generator
-from ganvas.pictures import to_unit
+from ganvas.pictures import to_pil, to_unit
 from ganvas.runs.directory import Run
 
 STEPS, PICTURES = 300, 512
@@ -82,7 +82,7 @@ def cyclegan_score(run: Run) -> float:
     names = [name.removeprefix("testA/") for name in entries if name.startswith("testA/")]
 
     def pictures(part: str) -> list[Image.Image]:
-        return [decode(entries[f"{part}/{n}"].read(), n).convert("RGB") for n in names]
+        return [to_pil(decode(entries[f"{part}/{n}"].read(), n)) for n in names]
 
     labels = [method.translate(photo, "BtoA") for photo in pictures("testB")]
     return pixel_accuracy(labels, pictures("testA"), list(PALETTE.values()))

@@ -8,6 +8,7 @@ import argparse
 import shutil
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -16,7 +17,8 @@ from ganvas.cli import main as command_line
 from ganvas.data.samples.streets import PALETTE
 from ganvas.evaluation.palette import pixel_accuracy
 from ganvas.methods.cyclegan import CycleGAN
-from ganvas.pictures import grid, to_uint8, to_unit
+from ganvas.pictures import grid
+from ganvas.scales import Scale
 
 SIZE = 64
 SETTINGS = {
@@ -110,7 +112,8 @@ def pictures_in(folder: Path) -> list[Image.Image]:
 def contact_sheet(folder: Path, data: Path, columns: int = 8) -> Image.Image:
     """Rows: label maps, what became of them, photos, what became of those."""
     rows = [data / "testA", folder / "AtoB", data / "testB", folder / "BtoA"]
-    cells = [[to_unit(to_uint8(p, 3)) for p in pictures_in(row)[:columns]] for row in rows]
+    colours = Scale(channels=3)
+    cells = [[colours.unit(np.asarray(p)) for p in pictures_in(row)[:columns]] for row in rows]
     sheet = grid(cells)
     return sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.NEAREST)
 

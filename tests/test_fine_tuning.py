@@ -248,6 +248,13 @@ def test_dropout_and_direction_go_on_as_they_were_where_nothing_is_said(data, tm
     assert other.record["settings"]["direction"] == "AtoB"
 
 
+def test_other_values_than_the_snapshots_are_said(data, tiny_run, tmp_path, capsys):
+    train("cyclegan", data, tmp_path / "run", init=tiny_run, range_A="0:200")
+    said = capsys.readouterr().out
+    assert "--range-A: 0:200 become -1 and 1 here, the ends of uint8 in the snapshot" in said
+    assert "--range-B: " not in said
+
+
 def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
     quick = ["--size", "32", "--duration", "4it", "--device", "cpu", "--threads", "1"]
     assert main([str(word) for word in ("train", *words, *quick)]) == 2

@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "ganvas"
-HELPERS = {"errors", "clock", "config", "schedules", "pictures"}
+HELPERS = {"errors", "clock", "colour", "config", "schedules", "pictures", "scales"}
 MAY_IMPORT = {
     "errors": set(),
     "clock": {"errors"},
     "schedules": {"clock"},
     "config": {"errors", "clock", "schedules"},
     "pictures": {"errors"},
+    "colour": set(),
+    "scales": {"errors", "pictures"},
     "networks": HELPERS,
     "losses": HELPERS,
     "data": HELPERS,

@@ -43,6 +43,8 @@ class PictureSettings:
     """How pictures come to size. center_crop scales until they cover it and takes the middle;
     scale_width keeps the shape, none only rounds to the network's stride: both want batch size 1
     unless all pictures are alike."""
+    alpha: Literal["white", "black", "channel"] = "white"
+    """What becomes of alpha: laid over white or black, or one channel more for the networks."""
     flip: bool = True
     """Mirror every second picture at random."""
     serial_batches: bool = False
@@ -196,8 +198,18 @@ class Settings(
         return ()
 
     def channels_of(self, domain: str) -> int | None:
-        """How many channels that domain's pictures are taken with: 1, 3, or None, as they are."""
+        """How many channels that domain's pictures are taken with; None: as they are."""
         return None
+
+    def range_of(self, domain: str) -> str | None:
+        """Which of that domain's values become -1 and 1; None: 8 bits by their type, others as
+        measured."""
+        return None
+
+    @property
+    def colorizes(self) -> bool:
+        """Whether colour pictures are taken for pairs of lightness and colour."""
+        return False
 
     @property
     def stride(self) -> int:

@@ -48,7 +48,7 @@ class Engine:
     def place_batch(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Move a batch here and scale its uint8 pictures to [-1, 1]; labels stay as they are."""
         moved = {name: x.to(self.device, non_blocking=True) for name, x in batch.items()}
-        scaled = {n: to_unit(x) if x.dtype == torch.uint8 else x for n, x in moved.items()}
+        scaled = {name: to_unit(x) for name, x in moved.items()}
         if self.device.type != "cuda":
             return scaled
         return {

@@ -1,14 +1,17 @@
-"""Pictures as tensors and back: modes, alpha, ranges. Files are read in `data`, not here.
+"""Pictures at their own depth, and grids of tensors to look at. Files are read in `data`.
 
 The rules, for training and translation alike:
 - a grey picture is one channel; where the network wants three it is repeated;
 - a colour picture is three; where the network wants one it is taken to luma (ITU-R 601);
+- any other number of channels is taken as it is, and never turned into another;
 - palettes, CMYK, YCbCr and Lab become RGB;
-- alpha is laid over white for the network; a translation gets its input's alpha back;
-- more than 8 bits a channel are refused, never squeezed in silence.
+- alpha is laid over white or black for the network, or is one channel more, as the settings say;
+  a translation gets its input's alpha back;
+- the type of the values, 8 or 16 bits or floats, stays what it is in the file.
 """
 
-import re
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -17,56 +20,208 @@ from torch import Tensor
 
 from ganvas.errors import InputError
 
-DEEP_MODES = {"I", "F", "I;16", "I;16L", "I;16B", "I;16N"}
+Alpha = Literal["white", "black", "channel"]
+DEEP_MODES = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I;16N": "=u2", "I": "=i4", "F": "=f4"}
+LUMA = (0.299, 0.587, 0.114)
+TYPES = frozenset(
+    [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+    + ["float16", "float32", "float64"]
+)
+"""The types of values that pictures have."""
 
 
-def check_depth(image: Image.Image, name: str, head: bytes = b"") -> None:
-    """Refuse what would lose information: more than 8 bits a channel, more than one frame.
+@dataclass(frozen=True)
+class Picture:
+    """Values (H, W, C) as a file has them, upright."""
 
-    `head` is the beginning of the file: Pillow reads some 16-bit files as 8 bits without a word.
+    values: np.ndarray
+    alpha: np.ndarray | None = None
+    """(H, W), of the same type: 0 is clear; opaque is the type's largest value, of floats 1."""
+    mode: str = ""
+    """What the file calls it, where that says more than the values: CMYK, P ..."""
+    planes: bool = False
+    """Whether the file holds its channels one after the other, as pages or as a first axis."""
+    key: str = ""
+    """The name of the array in an .npz."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.values.shape[1], self.values.shape[0]
+
+    @property
+    def channels(self) -> int:
+        return self.values.shape[2]
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.values.dtype
+
+    @property
+    def kind(self) -> str:
+        """`RGB`, `L`, `RGBA`, or `uint16 x 4`."""
+        if self.mode:
+            return self.mode
+        letters = {1: "L", 3: "RGB"}.get(self.channels)
+        if letters is None or self.dtype != np.uint8:
+            extra = " + alpha" if self.alpha is not None else ""
+            return f"{self.dtype} x {self.channels}{extra}"
+        return letters + ("A" if self.alpha is not None else "")
+
+    def cut(self, left: int, upper: int, right: int, lower: int) -> "Picture":
+        box = slice(upper, lower), slice(left, right)
+        alpha = None if self.alpha is None else self.alpha[box]
+        return replace(self, values=self.values[box], alpha=alpha)
+
+    def with_channels(self, channels: int, alpha: Alpha = "white") -> np.ndarray:
+        """(H, W, channels), alpha treated as the settings say.
+
+        Raises:
+            InputError: there is no rule that leads to so many channels.
+        """
+        values = self.flat(alpha)
+        here = values.shape[2]
+        if here == channels:
+            return values
+        if here == 1 and channels == 3:
+            return values.repeat(3, 2)
+        if here == 3 and channels == 1:
+            return luma(values)
+        if alpha == "channel" and self.alpha is None and here == channels - 1:
+            return np.concatenate([values, np.full_like(values[..., :1], opaque(values))], 2)
+        raise InputError(
+            f"has {counted(here)} and not {channels}; only grey and RGB are turned into one another"
+        )
+
+    def flat(self, alpha: Alpha = "white") -> np.ndarray:
+        """(H, W, C) without alpha: laid over white or black, or as one channel more."""
+        if self.alpha is None:
+            return self.values
+        if alpha == "channel":
+            return np.concatenate([self.values, self.alpha[:, :, None]], 2)
+        return laid_over(self.values, self.alpha, white=alpha == "white")
+
+
+def counted(channels: int) -> str:
+    return "1 channel" if channels == 1 else f"{channels} channels"
+
+
+def opaque(values: np.ndarray) -> float:
+    """The alpha of what covers all, and white."""
+    return 1 if values.dtype.kind == "f" else int(np.iinfo(values.dtype).max)
+
+
+def laid_over(values: np.ndarray, alpha: np.ndarray, white: bool) -> np.ndarray:
+    """(H, W, C) by alpha (H, W) over white or black, of the same type, rounded."""
+    full = opaque(values)
+    share = alpha[:, :, None].astype(np.float64) / full
+    mixed = values * share + (full * (1 - share) if white else 0)
+    return mixed.astype(values.dtype) if values.dtype.kind == "f" else rounded(mixed, values.dtype)
+
+
+def luma(values: np.ndarray) -> np.ndarray:
+    """(H, W, 3) to (H, W, 1), of the same type."""
+    if values.dtype == np.uint8:
+        return np.asarray(Image.fromarray(np.ascontiguousarray(values)).convert("L"))[:, :, None]
+    mixed = (values.astype(np.float64) @ np.array(LUMA))[:, :, None]
+    return mixed.astype(values.dtype) if values.dtype.kind == "f" else rounded(mixed, values.dtype)
+
+
+def rounded(values: np.ndarray, dtype: np.dtype | str) -> np.ndarray:
+    """Floats as integers of that type, to the nearest, cut off at its ends."""
+    limits = np.iinfo(dtype)
+    return np.rint(values).clip(limits.min, limits.max).astype(dtype)
+
+
+def upright(values: np.ndarray, orientation: int) -> np.ndarray:
+    """(H, W, C) as it is meant to be seen, by EXIF's numbers from 1 to 8."""
+    if orientation >= 5:
+        values = values.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        values = values[:, ::-1]
+    return values[::-1] if orientation in (3, 4, 7, 8) else values
+
+
+def as_rgb_shares(picture: Picture, alpha: Alpha) -> np.ndarray:
+    """float64 (H, W, 3) from 0, black, to 1, white."""
+    flat = alpha if alpha != "channel" else "white"
+    return picture.with_channels(3, flat) / opaque(picture.values)
+
+
+def from_shares(shares: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """(H, W, C) from 0 to 1 as values of that type."""
+    if dtype.kind == "f":
+        return shares.astype(dtype)
+    return rounded(shares * np.iinfo(dtype).max, dtype)
+
+
+def with_alpha_of(picture: Picture, values: np.ndarray) -> Picture:
+    """These values as a picture of the same kind as another, with its alpha."""
+    alpha = picture.alpha
+    if alpha is not None and alpha.dtype != values.dtype:
+        share = alpha / opaque(alpha)
+        alpha = from_shares(share, values.dtype)
+    return Picture(values, alpha, planes=picture.planes, key=picture.key)
+
+
+def from_array(array: np.ndarray, channels: int | None = None) -> Picture:
+    """(H, W) or (H, W, C) of a type that pictures have. Where `channels` are wanted, one channel
+    more than 1 or 3 of them is alpha.
 
     Raises:
-        InputError: names the picture and what is deep or many about it.
+        InputError: another shape or type.
     """
-    deep = image.mode in DEEP_MODES
-    if head.startswith(b"\x89PNG"):
-        deep = deep or head[24] == 16
-    if (tags := getattr(image, "tag_v2", None)) is not None:
-        deep = deep or max(tags.get(258, (8,))) > 8
-    if pnm := re.match(rb"P[2356]\s+\d+\s+\d+\s+(\d+)", re.sub(rb"#[^\n]*", b"", head)):
-        deep = deep or int(pnm[1]) > 255
-    if deep:
+    if array.dtype.name not in TYPES or array.ndim not in (2, 3) or not array.size:
         raise InputError(
-            f"{name}: has more than 8 bits a channel (mode {image.mode}), which would be lost; "
-            "convert it to 8 bits first"
+            f"array of {array.dtype} {array.shape}: wants integers or floats (H, W) or (H, W, C)"
         )
-    # A camera's MPO is a JPEG, behind whose picture lie a thumbnail or the other eye's view.
-    if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
-        raise InputError(f"{name}: holds {frames} frames; split it into single pictures")
+    values = array if array.ndim == 3 else array[:, :, None]
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    here = values.shape[2]
+    if channels != here and here in (2, 4) and values.dtype.kind == "u":
+        return Picture(values[:, :, :-1], values[:, :, -1])
+    return Picture(values)
 
 
-def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """The picture as L or RGB laid over white, and its alpha (mode L) if it had any."""
-    if image.mode in ("1", "L") and not image.has_transparency_data:
-        return image.convert("L"), None
-    if not image.has_transparency_data:
-        return image.convert("RGB"), None
+def from_pil(image: Image.Image) -> Picture:
+    """A PIL picture of any mode; palettes, CMYK, YCbCr and Lab as RGB."""
+    if image.mode in DEEP_MODES:
+        array = np.asarray(image)
+        return Picture(array.astype(array.dtype.newbyteorder("="), copy=False)[:, :, None])
+    mode = "" if image.mode in ("L", "RGB", "LA", "RGBA") else image.mode
     grey = image.mode in ("1", "L", "LA", "La")
-    layered = image.convert("RGBA")
-    white = Image.new("RGBA", image.size, "white")
-    flat = Image.alpha_composite(white, layered)
-    return flat.convert("L" if grey else "RGB"), layered.getchannel("A")
+    if not image.has_transparency_data:
+        array = np.asarray(image.convert("L" if grey else "RGB"))
+        return Picture(array[:, :, None] if grey else array, mode=mode)
+    array = np.asarray(image.convert("RGBA"))
+    return Picture(array[:, :, : 1 if grey else 3], array[:, :, 3], mode=mode)
 
 
-def to_uint8(image: Image.Image, channels: int) -> Tensor:
-    """An L or RGB picture as uint8 (channels, H, W), channels 1 or 3."""
-    pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
-    return torch.from_numpy(pixels.copy()).reshape(*pixels.shape[:2], channels).permute(2, 0, 1)
+def to_pil(picture: Picture) -> Image.Image:
+    """A picture as PIL has them: 8 bits grey or RGB, with alpha or without, or 16 bits or floats
+    with one channel.
+
+    Raises:
+        InputError: PIL has no such pictures.
+    """
+    values = picture.values if picture.alpha is None else picture.flat("channel")
+    deep = values.dtype != np.uint8
+    if picture.channels not in ((1,) if deep else (1, 3)) or (deep and picture.alpha is not None):
+        raise InputError(
+            f"PIL has no pictures of {values.dtype} with {counted(values.shape[2])}: give an "
+            "array, which comes back as one"
+        )
+    if values.dtype.kind == "f" or values.dtype.itemsize > 2:
+        kind = np.float32 if values.dtype.kind == "f" else np.int32
+        return Image.fromarray(np.ascontiguousarray(values[:, :, 0], dtype=kind))
+    return Image.fromarray(
+        np.ascontiguousarray(values[:, :, 0] if values.shape[2] == 1 else values)
+    )
 
 
 def to_unit(pixels: Tensor) -> Tensor:
-    """uint8 0..255 to float32 [-1, 1]."""
-    return pixels.float().div_(127.5).sub_(1)
+    """uint8 0..255 to float32 [-1, 1]; what is float already stays."""
+    return pixels.float().div_(127.5).sub_(1) if pixels.dtype == torch.uint8 else pixels
 
 
 def from_unit(x: Tensor) -> Tensor:

@@ -215,6 +215,7 @@ def prepare(
         watcher.said(note)
     torch.manual_seed(config.seed)
     network = engine.place(kind(config, data.channels, data.classes))
+    network.scales = data.scales
     if start:
         begin_with(network, start)
         for note in start.notes(network):

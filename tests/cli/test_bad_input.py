@@ -2,10 +2,12 @@
 traceback, and nothing written."""
 
 import io
+import json
 import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from making import noise, write_unpaired
@@ -58,7 +60,13 @@ def place(tmp_path_factory: pytest.TempPathFactory, tiny_run: Path) -> Path:
     shutil.copytree(tiny_run, here / "torn")
     (here / "torn" / "snapshots" / "latest" / "model.safetensors").write_bytes(b"torn")
     shutil.copytree(here / "data" / "testA", here / "translated")
-    Image.new("I;16", (40, 40)).save(here / "deep.png")
+    (here / "deep.pgm").write_bytes(b"P5 2 1 65535\nabcd")
+    np.save(here / "five.npy", np.zeros((9, 8, 5), np.uint8))
+    shutil.copytree(tiny_run, here / "floats")
+    model = here / "floats" / "snapshots" / "latest" / "model.json"
+    told = json.loads(model.read_text())
+    told["pictures"]["B"] |= {"dtype": "float32", "low": [0] * 3, "high": [1] * 3}
+    model.write_text(json.dumps(told))
     return here
 
 
@@ -240,9 +248,17 @@ CASES = {
     "translating an empty folder": ("translate run empty --out new", "empty: holds no pictures"),
     "translating text": ("translate run text/trainA/bad.jpg --out new", "bad.jpg: is text and no"),
     "translating 16 bits": (
-        "translate run deep.png --out new",
-        "deep.png: has more than 8 bits a channel",
-        "convert it to 8 bits first",
+        "translate run deep.pgm --out new",
+        "deep.pgm: has 16 bits a channel, which would be lost",
+        "are read from PNG, TIFF and NPY: convert it",
+    ),
+    "translating five channels": (
+        "translate run five.npy --out new",
+        "five.npy: has 5 channels and not 3",
+    ),
+    "a format that holds too little": (
+        "translate floats data/testA --out new --format jpg",
+        "--format jpg: does not hold float32 with 3 channels; tif does",
     ),
     "translating over what is there": (
         "translate run data/testA --out translated",
@@ -283,7 +299,14 @@ CASES |= {
     "classes without folders": (DCGAN + "--conditional", "--conditional: wants a folder for each"),
     "too small for dcgan": (DCGAN + "--size 100x15", "--size 100x15: dcgan wants at least 16"),
     "sizes that differ": (DCGAN + "--preprocess none", "but a generator makes one", "center_crop"),
-    "two channels": (DCGAN + "--channels 2", "--channels 2: must be 1 (grey) or 3 (RGB)"),
+    "two channels": (DCGAN + "--channels 2", "has 3 channels and not 2; only grey and RGB"),
+    "no channels": (DCGAN + "--channels 0", "--channels 0: must be at least 1"),
+    "a range of one end": (DCGAN + "--range 7", "--range 7: wants type, measured, or LOW:HIGH"),
+    "a range upside down": (f"{TRAIN} --range-A 9:3", "--range-A 9:3: wants type, measured"),
+    "a range for too many": (
+        f"{TRAIN} --range-B 0:1,0:2",
+        "trainB: range 0:1,0:2: gives 2 channels their ends, but the pictures have 3",
+    ),
     "no objective": (DCGAN + "--objective wgann", "--objective", 'Did you mean "wgan"?'),
     "labels where none are": (
         DCGAN + "--objective hinge --real-label 0.9",

@@ -135,10 +135,10 @@ def test_many_classes_do_not_flood_the_screen(tmp_path):
 def test_what_cannot_be_read_is_named_with_its_reason(tmp_path):
     folder = unpaired(tmp_path, (20, 20, 3))
     (folder / "trainA" / "page.jpg").write_text("<html>")
-    Image.new("I;16", (9, 9)).save(folder / "trainB" / "deep.png")
+    (folder / "trainB" / "deep.pgm").write_bytes(b"P5 2 1 65535\nabcd")
     found = look_at(folder)
     assert found.problems[0] == "trainA/page.jpg: is text and no picture that can be read"
-    assert found.problems[1].startswith("trainB/deep.png: has more than 8 bits a channel")
+    assert found.problems[1].startswith("trainB/deep.pgm: has 16 bits a channel, which")
     assert "--max-bad 1" in suggestion(found)
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from ganvas.config import Preprocess, Settings
 from ganvas.data.prepare import Preparation
+from ganvas.pictures import Picture, from_pil
 
 MODES = get_args(Preprocess)
 CROPPING = [mode for mode in MODES if mode not in ("scale_width", "none")]
@@ -65,30 +66,30 @@ def test_scale_width_and_crop_keeps_the_shape(width, height):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_training_pixels_are_bytes_of_the_size_that_was_told(mode, channels):
     preparation = prepared(mode)
-    pixels = preparation.training(Image.new("RGB", (50, 41), "red"), channels)
+    pixels = preparation.training(from_pil(Image.new("RGB", (50, 41), "red")), channels)
     width, height = preparation.resized((50, 41))
-    assert pixels.dtype.is_floating_point is False
-    assert pixels.shape == (channels, height, width)
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == (height, width, channels)
 
 
 @pytest.mark.parametrize("mode", CROPPING)
 @pytest.mark.parametrize("size", [(50, 41), (7, 90), (32, 32)])
 def test_fixed_pictures_have_the_networks_size(mode, size):
-    pixels = prepared(mode, size=(32, 24)).fixed(Image.new("RGB", size), 3)
-    assert pixels.shape == (3, 24, 32)
+    pixels = prepared(mode, size=(32, 24)).fixed(from_pil(Image.new("RGB", size)), 3)
+    assert pixels.shape == (24, 32, 3)
 
 
 @pytest.mark.parametrize("mode", ["scale_width", "none"])
 def test_fixed_pictures_without_a_crop_are_those_trained_on(mode):
-    picture = Image.new("RGB", (50, 41))
+    picture = from_pil(Image.new("RGB", (50, 41)))
     preparation = prepared(mode)
-    assert preparation.fixed(picture, 3).equal(preparation.training(picture, 3))
+    assert np.array_equal(preparation.fixed(picture, 3), preparation.training(picture, 3))
 
 
 def test_fixed_pictures_show_the_middle():
     pixels = np.zeros((40, 40, 3), np.uint8)
     pixels[15:25, 15:25] = 255
-    fixed = prepared("crop", size=(10, 10)).fixed(Image.fromarray(pixels), 3)
+    fixed = prepared("crop", size=(10, 10)).fixed(Picture(pixels), 3)
     assert fixed.min() == 255
 
 
@@ -107,13 +108,11 @@ def test_center_crop_shows_the_middle_in_its_own_shape(width, height):
 def test_center_crop_of_a_picture_of_the_size_is_the_picture():
     pixels = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
     preparation = prepared("center_crop", size=(32, 24), load_size=(32, 24))
-    assert np.array_equal(
-        preparation.training(Image.fromarray(pixels), 3).permute(1, 2, 0).numpy(), pixels
-    )
+    assert np.array_equal(preparation.training(Picture(pixels), 3), pixels)
 
 
 def test_alpha_is_laid_over_white_before_a_picture_is_resized():
-    clear = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
+    clear = from_pil(Image.new("RGBA", (20, 20), (0, 0, 0, 0)))
     assert prepared("resize_and_crop").training(clear, 3).min() == 255
 
 
@@ -121,3 +120,27 @@ def test_the_load_size_is_286_over_256_of_the_size_unless_it_is_given():
     assert Preparation.of(Settings(size="256x128"), 4).load_size == (286, 143)
     assert Preparation.of(Settings(size="64", preprocess="center_crop"), 4).load_size == (64, 64)
     assert Preparation.of(Settings(size="256", load_size="300x280"), 4).load_size == (300, 280)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.float32, np.float64])
+def test_deep_values_stay_what_they_are_and_within_what_was_there(mode, dtype):
+    values = np.random.default_rng(0).integers(100, 4000, (50, 41, 5)).astype(dtype)
+    found = prepared(mode).training(Picture(values), 5)
+    assert found.dtype == np.float32
+    assert found.shape[2] == 5
+    assert values.min() <= found.min() <= found.max() <= values.max()
+
+
+def test_many_channels_are_resized_each_by_itself():
+    values = np.random.default_rng(0).integers(0, 256, (30, 30, 7), dtype=np.uint8)
+    found = prepared("resize_and_crop").training(Picture(values), 7)
+    assert found.dtype == np.uint8
+    for band in range(7):
+        alone = prepared("resize_and_crop").training(Picture(values[:, :, band : band + 1]), 1)
+        assert np.array_equal(found[:, :, band], alone[:, :, 0])
+
+
+def test_deep_pictures_of_the_size_are_not_touched():
+    values = np.random.default_rng(0).integers(0, 65536, (32, 32, 2)).astype(np.uint16)
+    assert np.array_equal(prepared("none").training(Picture(values), 2), values)

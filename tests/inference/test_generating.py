@@ -24,7 +24,7 @@ from ganvas.errors import InputError
 from ganvas.inference.film import enlarged, factor_of, write_film
 from ganvas.inference.generate import as_image, generator_of, loop, pictures, seeds_of, slerp
 from ganvas.inference.load import load
-from ganvas.methods.dcgan import DCGAN, Config
+from ganvas.methods.dcgan import DCGAN
 from ganvas.methods.generator import Generator
 
 # At the usual rate two steps leave all pictures the same grey.
@@ -563,12 +563,6 @@ def test_mp4_is_refused_where_av_has_no_encoder(run, tmp_path, monkeypatch, caps
     monkeypatch.setattr(av, "codecs_available", {"h264"})
     assert generate(run, tmp_path / "out", "--interpolate 2 --format mp4") == 2
     assert "the package av was built without libx264" in capsys.readouterr().err
-
-
-def test_pictures_that_fit_no_file_are_refused():
-    config = Config.from_mapping({"size": 16, "ngf": 4, "ndf": 4, "nz": 8})
-    with pytest.raises(InputError, match="2 channels fit no picture file; generate_tensor"):
-        generator_of(DCGAN(config, {"pictures": 2}))
 
 
 @pytest.mark.parametrize("options", ["--seeds 0-3", "--grid", "--interpolate 2"])

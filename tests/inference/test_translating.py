@@ -114,12 +114,13 @@ def test_a_perfect_network_gives_the_picture_back_to_the_last_bit():
         (torch.zeros(1, 1, 8, 8), r"wants floats \(N, 3, H, W\)"),
         (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), "wants floats"),
         (torch.full((1, 3, 8, 8), 255.0), r"outside \[-1, 1\]"),
-        (np.zeros((8, 8, 3), np.float32), "wants uint8"),
-        (np.zeros((8, 8, 3), np.uint16), "wants uint8"),
-        (Image.new("I;16", (8, 8)), "more than 8 bits"),
-        (Image.new("F", (8, 8)), "more than 8 bits"),
+        (np.zeros((8, 8, 3), np.float32), "floats have no ends; convert them"),
+        (np.zeros((8, 8, 3), bool), "wants integers or floats"),
+        (np.zeros((8, 8, 5), np.uint8), "has 5 channels and not 3"),
+        (Image.new("I;16", (8, 8)), "PIL has no pictures of uint16 with 3 channels"),
+        (Image.new("F", (8, 8)), "floats have no ends; convert them"),
     ],
-    ids=["3d", "grey", "uint8", "0-255", "float array", "uint16 array", "I;16", "F"],
+    ids=["3d", "grey", "uint8", "0-255", "floats", "bool", "five", "I;16", "F"],
 )
 def test_what_would_be_silently_wrong_is_refused(wrong, said):
     with pytest.raises(InputError, match=said):

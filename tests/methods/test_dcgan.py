@@ -99,7 +99,8 @@ def test_seven_channels_train_and_come_out_as_a_tensor():
     losses = method.step({"pictures": torch.rand(3, 7, 16, 20) * 2 - 1})
     assert all(loss.isfinite() for loss in losses.values())
     assert method.eval().generate_tensor([0]).shape == (1, 7, 16, 20)
-    with pytest.raises(InputError, match="generate_tensor gives them"):
+    assert method.generate_arrays([0])[0].shape == (16, 20, 7)
+    with pytest.raises(InputError, match="PIL has no pictures of uint8 with 7 channels"):
         method.generate([0])
 
 

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from making import noise
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -296,6 +298,24 @@ def test_the_method_follows_from_names_and_tensors(case, tmp_path):
     assert description(run)["networks"].keys() == names
 
 
+def test_a_generator_of_two_channels_from_one_colours_pictures(tmp_path, capsys):
+    G, D = UnetGenerator(1, 2, 2, 5, "batch"), PatchDiscriminator(3, 4, norm="batch")
+    files = saved(tmp_path, G=G, D=D)
+    run = imported(files, tmp_path / "run")
+    assert run.record["settings"]["colorization"] is True
+    method = ganvas.load(run, device="cpu")
+    picture = noise(0, 40, 36, 3)
+    answer = method.translate(picture)
+    assert (answer.mode, answer.size) == ("RGB", picture.size)
+    with torch.no_grad():
+        method.get_parameter("G.model.model.3.bias").fill_(-20)
+    # ab of -110: as green and as blue as it gets.
+    r, g, b = np.asarray(method.translate(Image.new("RGB", (32, 32), "grey")))[9, 9]
+    assert r < g < b
+    with pytest.raises(InputError, match="which is pix2pix --colorization here"):
+        imported(files[:1], tmp_path / "other", method="cyclegan")
+
+
 def test_what_is_no_more_than_a_rule_is_said_and_an_option_overrides_it(tmp_path, capsys):
     (file,) = saved(tmp_path, G=small_resnet())
     command = ["import", str(file), "--out", str(tmp_path / "a")]
@@ -390,7 +410,6 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
         as_file(small_resnet().state_dict() | {"model.99.weight": torch.ones(4)}),
         "looks like a resnet generator of 2 blocks",
     ),
-    "Lab colours": (as_file(UnetGenerator(1, 2, 2, 5).state_dict()), "gives 2 channels, the colou"),
     "a discriminator alone": (
         as_file(PatchDiscriminator(3, 4).state_dict()),
         "and there is no generator with it",

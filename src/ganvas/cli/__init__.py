@@ -18,7 +18,7 @@ COMMANDS = {
     "generate": ("generate:generate", "Make pictures, or a film, from noise."),
     "import": ("importing:importing", "Take in weights of other projects, as a run."),
     "report": ("report:report", "Write a run's report.html anew."),
-    "data": ("data:app", "Look at picture sets, and write built-in ones."),
+    "data": ("data:app", "Look at picture sets, write built-in ones, fetch published ones."),
     "methods": ("methods:methods", "List the methods, and every option of one."),
 }
 

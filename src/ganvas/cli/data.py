@@ -1,4 +1,4 @@
-"""`ganvas data check SOURCE` and `ganvas data sample NAME DIR`."""
+"""`ganvas data check SOURCE` and `ganvas data sample NAME DIR`; `download` is in its own file."""
 
 from pathlib import Path
 
@@ -6,7 +6,12 @@ from cyclopts import App
 
 from ganvas.cli.numbers import MaybeWhole, Whole
 
-app = App(name="data", help="Look at picture sets, and write built-in ones.")
+app = App(name="data", help="Look at picture sets, write built-in ones, fetch published ones.")
+app.command(
+    "ganvas.cli.download:download",
+    name="download",
+    help="Fetch a published set, or an archive at any address, into a folder.",
+)
 
 
 @app.command

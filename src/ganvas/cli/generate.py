@@ -8,6 +8,8 @@ from cyclopts import Parameter
 
 from ganvas.cli.numbers import MaybeWhole, Whole
 
+Format = Literal["gif", "mp4", "png", "tif", "npy", "npz", "jpg", "webp", "bmp", "ppm"]
+
 
 def generate(
     run: Path,
@@ -18,7 +20,7 @@ def generate(
     label: Annotated[str | None, Parameter(name="--class")] = None,
     grid: bool = False,
     interpolate: MaybeWhole = None,
-    format: Literal["gif", "mp4"] | None = None,
+    format: Format | None = None,
     fps: MaybeWhole = None,
     device: str = "auto",
     batch_size: Whole = 16,
@@ -40,7 +42,8 @@ def generate(
     interpolate
         A film instead: so many frames from each seed to the next, and back to the first.
     format
-        Of the film. Left out: mp4 where the package av is there (extra `video`), else gif.
+        Of pictures: png, or tif where that does not hold them. Of the film: mp4 where the package
+        av is there (extra `video`), else gif.
     fps
         Frames of the film a second; 30 where left out.
     device
@@ -60,9 +63,14 @@ def generate(
     for option, value in (("interpolate", interpolate), ("batch-size", batch_size)):
         if value is not None and value < 1:
             raise InputError(f"--{option} {value}: must be at least 1")
-    for option, value in (("format", format), ("fps", fps)):
-        if value is not None and interpolate is None:
-            raise InputError(f"--{option} {value}: is for films; --interpolate N makes one")
+    if fps is not None and interpolate is None:
+        raise InputError(f"--fps {fps}: is for films; --interpolate N makes one")
+    film = format if format == "gif" or format == "mp4" else None
+    if film is not None and interpolate is None:
+        raise InputError(f"--format {format}: is for films; --interpolate N makes one")
+    if format is not None and film is None and (grid or interpolate is not None):
+        what = "a film" if interpolate is not None else "--grid, which is a PNG to look at"
+        raise InputError(f"--format {format}: is not for {what}; leave it out")
     if interpolate is not None and grid:
         raise InputError("--grid: is one picture, and --interpolate a film; leave one out")
     if out.exists() and not out.is_dir():
@@ -70,9 +78,9 @@ def generate(
     method = generator_of(load(run, device))
     started = time.perf_counter()
     with Watched(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as progress:
-        making = Making(method, shown, out, label, batch_size, progress.track)
+        making = Making(method, shown, out, label, batch_size, progress.track, format)
         if interpolate is not None:
-            done, place = making.film(interpolate, format, FPS if fps is None else fps)
+            done, place = making.film(interpolate, film, FPS if fps is None else fps)
         else:
             done, place = making.grid() if grid else making.files()
     print(f"{done} pictures in {time.perf_counter() - started:.1f} s, in {place}")

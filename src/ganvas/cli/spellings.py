@@ -140,6 +140,9 @@ def accept_reference_spellings(argv: list[str]) -> list[str]:
         name = RENAMED.get(name, name)
         if value is not None and so_anyway(argv).get(name) == value:
             continue
+        if argv[:2] == ["train", "pix2pix"] and value == "colorization":
+            turned += ["--colorization"] if "--colorization" not in turned else []
+            continue
         if argv[:1] == ["train"] and name in REFUSED:
             raise InputError(f"{token}: {REFUSED[name]}")
         if argv[:2] == ["train", "dcgan"] and name in ("netG", "netD"):

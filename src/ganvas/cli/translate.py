@@ -1,10 +1,13 @@
 """`ganvas translate RUN INPUT... --out DIR`."""
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from ganvas.cli.numbers import Whole
+
+Format = Literal["png", "tif", "npy", "npz", "jpg", "webp", "bmp", "ppm"]
 
 
 def translate(
@@ -14,6 +17,8 @@ def translate(
     out: Path,
     direction: Literal["AtoB", "BtoA"] = "AtoB",
     side_by_side: bool = False,
+    format: Format | None = None,
+    alpha: Literal["keep", "drop"] = "keep",
     device: str = "auto",
     max_bad: Whole = 0,
     skip_existing: bool = False,
@@ -32,6 +37,10 @@ def translate(
         AtoB makes pictures like those in trainB out of pictures like those in trainA.
     side_by_side
         The inputs show A and B side by side: translate the half that the direction begins with.
+    format
+        What to write. Left out: the input's own format, or the nearest that holds the result.
+    alpha
+        keep gives the result its input's alpha; drop leaves it out.
     device
         cpu, cuda, mps; auto takes the fastest that is there.
     max_bad
@@ -51,14 +60,14 @@ def translate(
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: is a file; name a folder to write into")
     method = translator_of(load(run, device))
-    channels = method.channels[direction[-1]]
-    jobs = plan(list(inputs), out, channels, skip_existing)
+    jobs = plan(list(inputs), out, method.scales[direction[-1]], skip_existing, format)
     half = ("A" if direction == "AtoB" else "B") if side_by_side else None
     bad = unreadable(jobs, max_bad, half)
     jobs = [job for job in jobs if job.source not in bad]
     started = time.perf_counter()
     with Watched(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as progress:
-        results = translate_all(method, jobs, direction, half)
+        say = partial(progress.console.print, markup=False, highlight=False, soft_wrap=True)
+        results = translate_all(method, jobs, direction, half, alpha == "keep", say)
         done = sum(1 for _ in progress.track(results, len(jobs)))
     for problem in bad.values():
         print(f"left out: {problem}")

@@ -15,9 +15,12 @@ from ganvas.data.layouts import (
     shared_shape,
     side_by_side,
 )
+from ganvas.data.parts import check_types, common_channels
 from ganvas.data.sources import files_in, is_picture, open_source
 from ganvas.data.suggest import Trains, halves, suggested, trained_by, why_pairs
 from ganvas.data.survey import Seen, converted, first_names, look_at_all, said
+from ganvas.errors import InputError
+from ganvas.pictures import counted
 
 HELD_OUT = ("test", "val")
 FEW = 100
@@ -85,11 +88,13 @@ def check(
     problems = [s.problem for s in bad]
     for name, seen in good.items():
         problems += said(name, seen, "of one flat colour", [s for s in seen if s.flat])
+        problems += mixed(name, seen)
     problems += duplicates(good)
     problems += outside(layout, [entry.name for entry in entries])
     notes = []
     for name, seen in good.items():
         notes += converted(name, seen, 1 if all(s.grey for s in seen) else 3)
+        notes += deep(name, seen)
     if not source.startswith("sample:"):
         shown = halves(good) if pairs and layout.kind != "unpaired" else good
         notes += small(layout, [s for seen in shown.values() for s in seen], wanted)
@@ -105,6 +110,25 @@ def check(
         takes, methods or {}, source, layout, parts, training, min(wanted), pairs
     )
     return Findings(source, layout, parts, problems, notes, suggestions)
+
+
+def mixed(name: str, seen: Sequence[Seen]) -> Iterator[str]:
+    """Types and channels that do not go together in one training."""
+    if not seen:
+        return
+    try:
+        check_types(name, seen)
+        common_channels(name, seen)
+    except InputError as error:
+        yield str(error)
+
+
+def deep(name: str, seen: Sequence[Seen]) -> Iterator[str]:
+    """Which values there are, where 0 to 255 does not go without saying."""
+    if not seen or (seen[0].dtype == "uint8" and seen[0].channels in (1, 3)):
+        return
+    low, high = min(min(s.low) for s in seen), max(max(s.high) for s in seen)
+    yield f"{name}: {seen[0].dtype}, {counted(seen[0].channels)}, values from {low:g} to {high:g}"
 
 
 def training_parts(layout: Layout, good: dict[str, list[Seen]]) -> dict[str, list[Seen]]:
@@ -145,7 +169,7 @@ def table(parts: dict[str, list[Seen]]) -> list[str]:
     shown = list(parts.items())[:PARTS_SHOWN]
     for name, seen in shown:
         good = [s for s in seen if not s.problem]
-        modes = counted(Counter(s.mode for s in good))
+        modes = by_count(Counter(s.mode for s in good))
         rows.append([name or "(top)", str(len(seen)), sizes(good), modes])
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = [
@@ -170,7 +194,7 @@ def times(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
 
 
-def counted(found: Counter[str]) -> str:
+def by_count(found: Counter[str]) -> str:
     """`RGB`, or `RGB 1330, L 4`."""
     if len(found) < 2:
         return "".join(found)

@@ -1,64 +1,126 @@
-"""From a file's bytes to a picture, upright and whole, or one sentence that says why not."""
+"""From a file's bytes to a picture, upright, whole and at its own depth, or one sentence that says
+why not."""
 
 import io
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
+import imagecodecs
+import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ganvas.data.sources import Entry, Half
+from ganvas.colour import rgb_to_lab
+from ganvas.data.arrays import read_npy, read_npz
+from ganvas.data.bad import BadPicture, refuse_bomb
+from ganvas.data.sources import Entry, Half, InLab
+from ganvas.data.tiff import is_tiff, read_tiff
 from ganvas.errors import InputError
-from ganvas.pictures import check_depth
+from ganvas.pictures import Picture, from_pil, opaque, upright
 
+PNG, NPY, ZIP = b"\x89PNG\r\n\x1a\n", b"\x93NUMPY", b"PK\x03\x04"
 HEAD = 4096
 """So many bytes of a file are looked at for its depth."""
+ORIENTATION = 274
+"""EXIF's tag."""
 
 
-class BadPicture(InputError):
-    """A file that cannot be used as a picture; the message names it."""
-
-
-def decode(content: bytes, name: str) -> Image.Image:
+def decode(content: bytes, name: str) -> Picture:
     """The picture in these bytes, decoded whole, with its EXIF orientation applied.
 
     Raises:
-        BadPicture: empty, truncated, no picture, too large, or of a depth that would be lost.
+        BadPicture: empty, truncated, no picture, too large, or of a kind that would lose something.
     """
     if not content:
         raise BadPicture(f"{name}: is empty (0 bytes)")
     with no_warnings():
         try:
-            image = Image.open(io.BytesIO(content))
-            check_depth(image, name, content[:HEAD])
-            image.load()
-            return ImageOps.exif_transpose(image)
+            picture = read(content)
         except UnidentifiedImageError:
             found = "is text and no" if is_text(content) else "is no"
             raise BadPicture(f"{name}: {found} picture that can be read") from None
+        except BadPicture as bad:
+            raise BadPicture(f"{name}: {bad}") from None
         except InputError as error:
-            raise BadPicture(str(error)) from None
-        except Image.DecompressionBombError as error:
-            raise BadPicture(
-                f"{name}: claims too many pixels, as decompression bombs do; scale it down if it "
-                f"is honest ({error})"
-            ) from None
+            raise BadPicture(f"{name}: {error}") from None
         except Exception as error:
-            # Pillow has no error of its own for damage: its decoders raise what they meet.
+            # The decoders have no error of their own for damage: they raise what they meet.
             reason = " ".join(str(error).split()) or type(error).__name__
             raise BadPicture(f"{name}: is damaged or cut short ({reason})") from None
+    values = picture.values
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        count = int((~np.isfinite(values)).sum())
+        raise BadPicture(f"{name}: holds {count} values that are not finite; fill them first")
+    return picture
 
 
-def decode_entry(entry: Entry, content: bytes) -> Image.Image:
-    """The picture of an entry that these bytes were read from: of a `Half`, that half of it.
+def read(content: bytes) -> Picture:
+    """By what the bytes say they are, and not by the file's ending."""
+    if content.startswith(NPY):
+        return read_npy(content)
+    if content.startswith(ZIP):
+        return read_npz(content)
+    if is_tiff(content) and (picture := read_tiff(content)) is not None:
+        return picture
+    if content.startswith(PNG) and content[24:25] == b"\x10":
+        return read_deep_png(content)
+    head = re.sub(rb"#[^\n]*", b"", content[:HEAD])
+    if (pnm := re.match(rb"P[2356]\s+\d+\s+\d+\s+(\d+)", head)) and int(pnm[1]) > 255:
+        raise BadPicture(
+            f"has {int(pnm[1]).bit_length()} bits a channel, which would be lost; more than 8 are "
+            "read from PNG, TIFF and NPY: convert it"
+        )
+    return from_pil(read_shallow(content))
+
+
+def read_shallow(content: bytes) -> Image.Image:
+    """What Pillow reads without loss: 8 bits a channel and fewer."""
+    image = Image.open(io.BytesIO(content))
+    refuse_bomb(image.width * image.height, len(image.getbands()), len(content))
+    # A camera's MPO is a JPEG, behind whose picture lie a thumbnail or the other eye's view.
+    if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
+        raise BadPicture(f"holds {frames} frames; split it into single pictures")
+    image.load()
+    return ImageOps.exif_transpose(image)
+
+
+def read_deep_png(content: bytes) -> Picture:
+    """16 bits a channel: grey, RGB, and either with alpha."""
+    header = Image.open(io.BytesIO(content))
+    refuse_bomb(header.width * header.height, 8, len(content))
+    values = imagecodecs.png_decode(content)
+    values = values[:, :, None] if values.ndim == 2 else values
+    values = upright(values, header.getexif().get(ORIENTATION, 1))
+    alpha = None
+    if values.shape[2] in (2, 4):
+        values, alpha = values[:, :, :-1], values[:, :, -1]
+    return Picture(values, alpha)
+
+
+def decode_entry(entry: Entry, content: bytes) -> Picture:
+    """The picture of an entry that these bytes were read from: of a `Half`, that half of it; of an
+    `InLab`, that part of its colours.
 
     Raises:
-        BadPicture: as `decode` does, or it has no two halves of one size, side by side.
+        BadPicture: as `decode` does, or it has no such part.
     """
     picture = decode(content, entry.name)
-    if not isinstance(entry, Half):
-        return picture
+    if isinstance(entry, Half):
+        return half_of(picture, entry)
+    if isinstance(entry, InLab):
+        if picture.channels != 3:
+            raise BadPicture(
+                f"{entry.name}: has {picture.channels} channels, but colorization learns from RGB"
+            )
+        lab = rgb_to_lab(picture.flat() / opaque(picture.values)).astype(np.float32)
+        return Picture(lab[:, :, :1] if entry.space == "lightness" else lab[:, :, 1:])
+    return picture
+
+
+def half_of(picture: Picture, entry: Half) -> Picture:
+    """The left half for A, the right one for B."""
     width, height = picture.size
     if width <= height:
         raise BadPicture(
@@ -68,8 +130,8 @@ def decode_entry(entry: Entry, content: bytes) -> Image.Image:
         raise BadPicture(
             f"{entry.name}: is {width} pixels wide, which gives no two halves of one width"
         )
-    left, right = (0, 0, width // 2, height), (width // 2, 0, width, height)
-    return picture.crop(left if entry.domain == "A" else right)
+    left = 0 if entry.domain == "A" else width // 2
+    return picture.cut(left, 0, left + width // 2, height)
 
 
 def is_text(content: bytes) -> bool:
@@ -77,21 +139,24 @@ def is_text(content: bytes) -> bool:
     return all(byte >= 32 or byte in b"\t\n\r\f" for byte in content[:64])
 
 
-_lock, _inside, _filters = Lock(), 0, warnings.catch_warnings(action="ignore")
+_lock, _inside = Lock(), 0
+_filters, _most = warnings.catch_warnings(action="ignore"), Image.MAX_IMAGE_PIXELS
 
 
 @contextmanager
 def no_warnings() -> Iterator[None]:
-    """Pillow warns of files that it reads all the same; what it cannot read it raises.
+    """Pillow warns of files that it reads all the same; what it cannot read it raises. Nor does
+    its own limit of pixels hold here: `refuse_bomb` knows the file's length.
 
     Counted over threads: with a `catch_warnings` each, the filters of one would stay behind when
     another ends first.
     """
-    global _inside, _filters
+    global _inside, _filters, _most
     with _lock:
         if _inside == 0:
             _filters = warnings.catch_warnings(action="ignore")
             _filters.__enter__()
+            _most, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         _inside += 1
     try:
         yield
@@ -99,4 +164,5 @@ def no_warnings() -> Iterator[None]:
         with _lock:
             _inside -= 1
             if _inside == 0:
+                Image.MAX_IMAGE_PIXELS = _most
                 _filters.__exit__(None, None, None)

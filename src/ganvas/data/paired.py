@@ -3,9 +3,17 @@
 from collections.abc import Sequence
 
 from ganvas.config import Settings
-from ganvas.data.layouts import Layout, Pair, found_in, pairs_by_name, require_domains, side_by_side
+from ganvas.data.layouts import (
+    Layout,
+    Pair,
+    found_in,
+    one_domain,
+    pairs_by_name,
+    require_domains,
+    side_by_side,
+)
 from ganvas.data.sampler import plain_draw
-from ganvas.data.sources import Entry, Half
+from ganvas.data.sources import Entry, Half, InLab
 from ganvas.data.survey import first_names, said
 from ganvas.data.training_set import Reading, Sample, TrainingSet
 from ganvas.errors import InputError
@@ -22,24 +30,27 @@ class Paired(TrainingSet):
     pairs = True
 
     def __init__(self, config: Settings, layout: Layout, reading: Reading | None = None) -> None:
-        check_layout(layout, config.data)
-        self.training, alone = pairs_of(layout, "train")
+        if not config.colorizes:
+            check_layout(layout, config.data)
+        self.training, alone = pairs_of(layout, "train", config)
         check_partners(self.training, alone, config)
         self.said_first = [f"left out {sentence}" for sentence in alone]
         self.held_out: list[Pair] = []
         for part in ("test", "val", "valid", "validation"):
             if not self.held_out:
-                self.held_out, alone = pairs_of(layout, part)
+                self.held_out, alone = pairs_of(layout, part, config)
                 if alone:
                     self.said_first.append(f"not shown in previews: {few(alone)}")
         super().__init__(config, layout, reading)
-        if layout.kind != "unpaired":
+        if layout.kind != "unpaired" and not config.colorizes:
             self.check_shapes()
 
     def pictures_of(self, domain: str) -> list[Entry]:
         return [pair[self.domains.index(domain)] for pair in self.training]
 
     def name_of(self, domain: str) -> str:
+        if self.config.colorizes:
+            return f"pictures ({'lightness' if domain == 'A' else 'colour'})"
         whole = {"unpaired": "", "paired": "train", "unlabelled": "pictures"}[self.layout.kind]
         return f"{whole} ({domain})" if whole else f"train{domain}"
 
@@ -75,8 +86,12 @@ class Paired(TrainingSet):
         self.said_first += said("train", seen, what, odd)
 
 
-def pairs_of(layout: Layout, part: str) -> tuple[list[Pair], list[str]]:
+def pairs_of(layout: Layout, part: str, config: Settings) -> tuple[list[Pair], list[str]]:
     """The pairs in train, val or test, and why other pictures are in none."""
+    if config.colorizes:
+        by_class = one_domain(layout, config.data) if part == "train" else {"": layout.part(part)}
+        entries = [entry for found in by_class.values() for entry in found]
+        return [(InLab(e, "lightness"), InLab(e, "chroma")) for e in entries], []
     if layout.kind == "unpaired":
         return pairs_by_name(layout, part)
     held = "pictures" if layout.kind == "unlabelled" and part == "train" else part

@@ -5,11 +5,13 @@ The names are those of pytorch-CycleGAN-and-pix2pix's `--preprocess`.
 
 from dataclasses import dataclass
 
+import numpy as np
 from PIL import Image
-from torch import Tensor
 
 from ganvas.config import Preprocess, Settings
-from ganvas.pictures import split_alpha, to_uint8
+from ganvas.pictures import Alpha, Picture
+
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -20,10 +22,17 @@ class Preparation:
     size: tuple[int, int]
     load_size: tuple[int, int]
     stride: int
+    alpha: Alpha = "white"
 
     @classmethod
     def of(cls, config: Settings, stride: int) -> "Preparation":
-        return cls(config.preprocess, config.width_height, config.load_width_height, stride)
+        return cls(
+            config.preprocess,
+            config.width_height,
+            config.load_width_height,
+            stride,
+            config.alpha,
+        )
 
     @property
     def crops(self) -> bool:
@@ -54,16 +63,15 @@ class Preparation:
         """Whether a picture of that size is smaller than the crop, where none is meant to be."""
         return self.preprocess == "crop" and (size[0] < self.size[0] or size[1] < self.size[1])
 
-    def training(self, image: Image.Image, channels: int) -> Tensor:
-        """uint8 (channels, h, w), from which crops of the size are cut."""
-        flat, _ = split_alpha(image)
+    def training(self, picture: Picture, channels: int) -> np.ndarray:
+        """(h, w, channels), from which crops of the size are cut: uint8 of uint8, else float32,
+        both in the file's own values."""
+        values = picture.with_channels(channels, self.alpha)
         if self.preprocess == "center_crop":
-            middle = self.middle_box(image.size)
-            cut = flat.resize(self.size, Image.Resampling.BICUBIC, box=middle)
-            return to_uint8(cut, channels)
-        return to_uint8(resize(flat, self.resized(image.size)), channels)
+            return resized(values, self.size, self.middle_box(picture.size))
+        return resized(values, self.resized(picture.size))
 
-    def middle_box(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    def middle_box(self, size: tuple[int, int]) -> Box:
         """The part of a picture that is left when it is scaled, in its own shape, until it covers
         the load size, and cut to the size: left, upper, right, lower."""
         factor = max(wanted / length for wanted, length in zip(self.load_size, size, strict=True))
@@ -73,20 +81,34 @@ class Preparation:
         left, top = (size[0] - width) / 2, (size[1] - height) / 2
         return left, top, left + width, top + height
 
-    def fixed(self, image: Image.Image, channels: int) -> Tensor:
-        """uint8 (channels, height, width) without chance, for previews: the middle at its size."""
-        pixels = self.training(image, channels)
-        if not self.crops:
-            return pixels
+    def fixed(self, picture: Picture, channels: int) -> np.ndarray:
+        """(height, width, channels) without chance, for previews: the middle at its size."""
         if self.preprocess == "resize_and_crop":
-            return to_uint8(resize(split_alpha(image)[0], self.size), channels)
-        return self.middle(pixels)
+            return resized(picture.with_channels(channels, self.alpha), self.size)
+        values = self.training(picture, channels)
+        return self.middle(values) if self.crops else values
 
-    def middle(self, pixels: Tensor) -> Tensor:
-        (width, height), (_, h, w) = self.size, pixels.shape
+    def middle(self, values: np.ndarray) -> np.ndarray:
+        (width, height), (h, w) = self.size, values.shape[:2]
         top, left = (h - height) // 2, (w - width) // 2
-        return pixels[:, top : top + height, left : left + width]
+        return values[top : top + height, left : left + width]
 
 
-def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    return image if image.size == size else image.resize(size, Image.Resampling.BICUBIC)
+def resized(values: np.ndarray, size: tuple[int, int], box: Box | None = None) -> np.ndarray:
+    """(H, W, C) at another size (width, height), by Pillow's bicubic filter: uint8 stays uint8,
+    all else becomes float32, within the values that were there."""
+    deep = values.dtype != np.uint8
+    if deep:
+        values = values.astype(np.float32)
+    if box is None and size == (values.shape[1], values.shape[0]):
+        return values
+    step = 3 if values.shape[2] == 3 and not deep else 1
+    bands = []
+    for at in range(0, values.shape[2], step):
+        band = np.ascontiguousarray(values[:, :, at : at + step])
+        image = Image.fromarray(band if step == 3 else band[:, :, 0])
+        found = np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=box))
+        found = found.reshape(size[1], size[0], step)
+        # The filter swings over at edges; 8 bits cut that off by themselves.
+        bands.append(found.clip(band.min(), band.max()) if deep else found)
+    return np.concatenate(bands, 2)

@@ -10,9 +10,8 @@ from zipfile import BadZipFile, ZipFile
 from ganvas.data.samples import SAMPLES, sample_entries
 from ganvas.errors import InputError, did_you_mean
 
-SUFFIXES = frozenset(
-    [".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"]
-)
+FLAT = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".pbm", ".pnm")
+SUFFIXES = frozenset([*FLAT, ".tif", ".tiff", ".npy", ".npz"])
 
 
 class Entry(Protocol):
@@ -48,6 +47,22 @@ class Half:
 
     whole: Entry
     domain: Literal["A", "B"]
+
+    @property
+    def name(self) -> str:
+        return self.whole.name
+
+    def read(self) -> bytes:
+        """The bytes of the whole."""
+        return self.whole.read()
+
+
+@dataclass(frozen=True)
+class InLab:
+    """What a colour picture's L*a*b* has of lightness, or of colour."""
+
+    whole: Entry
+    space: Literal["lightness", "chroma"]
 
     @property
     def name(self) -> str:

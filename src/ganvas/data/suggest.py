@@ -115,14 +115,10 @@ def command(
         options["n_downs"] = str(max(side.bit_length() - 1, FEWEST_DOWNS))
         settings = config.from_mapping({"n_downs": options["n_downs"]})
     options["size"] = suggested_size(pictures, settings.stride, most)
-    grey = {name: all(s.grey for s in seen) for name, seen in training.items()}
-    if len(set(grey.values())) > 1 and hasattr(config, "lambda_identity"):
+    channels = {name: max(s.channels for s in seen) for name, seen in training.items() if seen}
+    if len(set(channels.values())) > 1 and hasattr(config, "lambda_identity"):
         options["lambda_identity"] = "0"
-        part = next(name for name, is_grey in grey.items() if is_grey)
-        reasons.append(
-            f"--lambda-identity 0: only {part} is grey; --channels-A 3 --channels-B 3 would "
-            "keep the identity loss"
-        )
+        reasons.append(f"--lambda-identity 0: {unequal_channels(channels)}")
     bad = [sum(bool(s.problem) for s in parts[name]) for name in training]
     if bad := max(bad) if kind.data == "unpaired" else sum(bad):
         options["max_bad"] = str(bad)
@@ -134,6 +130,15 @@ def command(
         reasons.append("--duration: the default of 5 epochs is meant for larger sets")
     text = " ".join(f"--{option_name(name)} {value}" for name, value in options.items())
     return [f"ganvas train {method} {text}", *(f"  {reason}" for reason in reasons)]
+
+
+def unequal_channels(channels: Mapping[str, int]) -> str:
+    """Why there is no identity loss between these parts."""
+    if set(channels.values()) == {1, 3}:
+        part = next(name for name, count in channels.items() if count == 1)
+        return f"only {part} is grey; --channels-A 3 --channels-B 3 would keep the identity loss"
+    each = ", ".join(f"{name} has {count} channels" for name, count in channels.items())
+    return f"{each}, and the identity loss wants equal ones"
 
 
 def halves(parts: dict[str, list[Seen]]) -> dict[str, list[Seen]]:

@@ -1,27 +1,26 @@
-"""Read every picture of a part once, before training: what it is, whether it is sound, and its
-pixels where they fit into memory."""
+"""Read every picture once, before training: what it is, and whether it is sound."""
 
 import hashlib
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
 from zipfile import BadZipFile
 
+import torch
 from torch import Tensor
 
-from ganvas.data.decode import BadPicture, decode_entry
+from ganvas.data.bad import BadPicture
+from ganvas.data.decode import decode_entry
 from ganvas.data.prepare import Preparation
 from ganvas.data.sources import Entry
 from ganvas.errors import InputError
-from ganvas.pictures import split_alpha
+from ganvas.pictures import Alpha
 
 Row = tuple[Entry, ...]
 """Pictures that are used together: one alone, or both of a pair."""
-GREY_MODES = ("1", "L", "LA", "La")
 
 
 @dataclass(frozen=True)
@@ -34,31 +33,31 @@ class Seen:
     size: tuple[int, int] = (0, 0)
     """Width and height, upright."""
     mode: str = ""
-    """Pillow's name: L, RGB, RGBA, P ..."""
-    grey: bool = False
-    flat: bool = False
-    """All pixels are equal."""
+    """L, RGB, RGBA, P, uint16 x 4 ..."""
+    channels: int = 0
+    dtype: str = "uint8"
+    clear: bool = False
+    """It has alpha."""
+    low: tuple[float, ...] = ()
+    """The least value of each channel."""
+    high: tuple[float, ...] = ()
     problem: str = ""
     """Why it cannot be used; empty where it can."""
     pixels: Tensor | None = None
-    """uint8 (1 or 3, h, w), prepared for training."""
+    """(C, h, w), prepared for training, as `Part.tensor` gives it."""
 
+    @property
+    def grey(self) -> bool:
+        return self.channels == 1
 
-@dataclass
-class Part:
-    """The pictures of one part that can be used, read and checked."""
-
-    seen: list[Seen]
-    channels: int
-    fingerprint: str
-    """SHA-256 over the names and contents of all files."""
-    in_memory: bool
-    notes: list[str] = field(default_factory=list)
-    """What a user should know: pictures skipped, enlarged, made colour or grey."""
+    @property
+    def flat(self) -> bool:
+        """Whether all pixels are equal."""
+        return self.low == self.high
 
 
 def look(entry: Entry, preparation: Preparation | None = None, channels: int | None = None) -> Seen:
-    """Read one picture; with a preparation, keep its prepared pixels."""
+    """Read one picture; with a preparation, keep what it makes of it, not yet scaled."""
     try:
         content = entry.read()
     except (OSError, RuntimeError, KeyError, EOFError, BadZipFile, zlib.error) as error:
@@ -66,17 +65,31 @@ def look(entry: Entry, preparation: Preparation | None = None, channels: int | N
         return Seen(entry, problem=f"{entry.name}: cannot be read ({reason})")
     digest = hashlib.sha256(content).hexdigest()
     try:
-        image = decode_entry(entry, content)
+        picture = decode_entry(entry, content)
+        alpha = "white" if preparation is None else preparation.alpha
+        flat = picture.flat(alpha)
+        pixels = None
+        if preparation is not None:
+            values = preparation.training(picture, channels or flat.shape[2])
+            pixels = torch.from_numpy(values.transpose(2, 0, 1).copy())
     except BadPicture as bad:
         return Seen(entry, digest, problem=str(bad))
-    grey = image.mode in GREY_MODES
-    pixels = None
-    if preparation is not None:
-        pixels = preparation.training(image, channels or (1 if grey else 3))
-    extrema = split_alpha(image)[0].getextrema()
-    pairs = extrema if isinstance(extrema[0], tuple) else (extrema,)
-    flat = all(low == high for low, high in pairs)  # pyright: ignore[reportGeneralTypeIssues]
-    return Seen(entry, digest, image.size, image.mode, grey, flat, pixels=pixels)
+    except InputError as error:
+        return Seen(entry, digest, problem=f"{entry.name}: {error}")
+    # Row by row first: both axes at once take a hundred times as long.
+    low, high = flat.min(0).min(0).tolist(), flat.max(0).max(0).tolist()
+    return Seen(
+        entry,
+        digest,
+        picture.size,
+        picture.kind,
+        flat.shape[2],
+        str(flat.dtype),
+        picture.alpha is not None,
+        tuple(map(float, low)),
+        tuple(map(float, high)),
+        pixels=pixels,
+    )
 
 
 def look_at_all(
@@ -112,69 +125,6 @@ def look_at_rows(
             yield seen
 
 
-def read_parts(
-    names: Sequence[str],
-    rows: Sequence[Row],
-    preparation: Preparation,
-    *,
-    channels: Sequence[int | None],
-    max_bad: int = 0,
-    cache: Literal["auto", "memory", "none"] = "auto",
-    on_picture: Callable[[], object] | None = None,
-) -> list[Part]:
-    """Read and check all pictures of a part; of several parts, whose pictures go together row by
-    row. `channels` are what each part is taken with: 1 grey, 3 RGB, None as it is.
-
-    Raises:
-        InputError: more than `max_bad` rows have a picture that cannot be used, or pictures that
-            differ in size, or none is left.
-    """
-    share = free_memory() / 4 * len(names)
-    budget = {"memory": float("inf"), "none": 0.0, "auto": share}[cache]
-    good: list[tuple[Seen, ...]] = []
-    bad: list[str] = []
-    total, hashes = 0, [hashlib.sha256() for _ in names]
-    for row in look_at_rows(rows, preparation, channels, on_picture):
-        for seen, known in zip(row, hashes, strict=True):
-            known.update(f"{seen.entry.name}\0{seen.digest}\n".encode())
-        if problem := problem_of(row):
-            bad.append(problem)
-            continue
-        total += sum(seen.pixels.nbytes for seen in row if seen.pixels is not None)
-        good.append(row if total <= budget else tuple(map(without_pixels, row)))
-    what = f"{'pictures' if len(names) == 1 else 'pairs'} in {' and '.join(names)}"
-    if len(bad) > max_bad:
-        listed = "; ".join(bad[:5])
-        more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""
-        allowed = f" (--max-bad {max_bad} allows {max_bad})" if max_bad else ""
-        raise InputError(
-            f"{len(bad)} of {len(rows)} {what} cannot be used{allowed}: {listed}{more}. Mend or "
-            f"remove them, or skip them with --max-bad {len(bad)}"
-        )
-    if not good:
-        raise InputError(f"none of the {len(rows)} {what} can be used")
-    in_memory = total <= budget
-    if not in_memory:
-        good = [tuple(map(without_pixels, row)) for row in good]
-    parts = []
-    for name, taken, known, seen in zip(
-        names, channels, hashes, map(list, zip(*good, strict=True)), strict=True
-    ):
-        kept = taken or (1 if all(s.grey for s in seen) else 3)
-        notes = notes_on(name, seen, preparation, kept)
-        parts.append(Part(seen, kept, known.hexdigest(), in_memory, notes))
-    parts[0].notes[:0] = [f"skipped {problem}" for problem in bad]
-    return parts
-
-
-def problem_of(row: Sequence[Seen]) -> str:
-    """Why a row cannot be used; empty where it can."""
-    for seen in row:
-        if seen.problem:
-            return seen.problem
-    return unequal([(seen.entry.name, seen.size) for seen in row])
-
-
 def unequal(sizes: Sequence[tuple[str, tuple[int, int]]]) -> str:
     """A sentence where not all of these names have one size; empty where they have."""
     if len({size for _, size in sizes}) < 2:
@@ -183,30 +133,16 @@ def unequal(sizes: Sequence[tuple[str, tuple[int, int]]]) -> str:
     return f"{listed}: the pictures of a pair want one size"
 
 
-def without_pixels(seen: Seen) -> Seen:
-    return Seen(seen.entry, seen.digest, seen.size, seen.mode, seen.grey, seen.flat)
-
-
-def notes_on(name: str, good: list[Seen], preparation: Preparation, channels: int) -> list[str]:
-    """What is done to pictures that a user might not expect."""
-    width, height = preparation.size
-    small = [s for s in good if preparation.enlarges(s.size)]
-    return [
-        *said(name, good, f"smaller than the {width}x{height} crop, enlarged until it fits", small),
-        *converted(name, good, channels),
-        *said(name, good, "of one flat colour", [s for s in good if s.flat]),
-    ]
-
-
-def converted(name: str, good: list[Seen], channels: int) -> list[str]:
-    """What decoding to grey or RGB changes."""
+def converted(name: str, good: list[Seen], channels: int, alpha: Alpha = "white") -> list[str]:
+    """What decoding to so many channels changes."""
+    clear = "its alpha taken for a channel" if alpha == "channel" else f"laid over {alpha}"
     found = {
         "grey, repeated to RGB": [s for s in good if s.grey and channels == 3],
-        "in colour, taken to grey": [s for s in good if not s.grey and channels == 1],
+        "in colour, taken to grey": [s for s in good if s.channels == 3 and channels == 1],
         "not RGB (CMYK or alike), converted without a colour profile": [
             s for s in good if s.mode in ("CMYK", "YCbCr", "LAB", "HSV")
         ],
-        "not opaque, laid over white": [s for s in good if s.mode in ("RGBA", "LA", "PA")],
+        f"not opaque, {clear}": [s for s in good if s.clear],
     }
     return [note for what, pictures in found.items() for note in said(name, good, what, pictures)]
 
@@ -227,15 +163,3 @@ def first_names(pictures: Sequence[Seen], count: int = 3) -> str:
     """`trainA/1.png, trainA/2.png and 40 more`."""
     names = ", ".join(seen.entry.name for seen in pictures[:count])
     return names if len(pictures) <= count else f"{names} and {len(pictures) - count} more"
-
-
-def free_memory() -> float:
-    """Bytes of memory that nothing uses now; 4 GiB where the system does not tell."""
-    try:
-        with open("/proc/meminfo") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable"):
-                    return float(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return 4 * 2.0**30

@@ -6,18 +6,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ClassVar
 
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ganvas.config import Settings
-from ganvas.data.decode import BadPicture, decode_entry
+from ganvas.data.bad import BadPicture
+from ganvas.data.decode import decode_entry
 from ganvas.data.layouts import Layout
+from ganvas.data.parts import Part, Wanted, read_parts
 from ganvas.data.prepare import Preparation
 from ganvas.data.sampler import Draw, EndlessBatches
 from ganvas.data.sources import Entry
-from ganvas.data.survey import Part, Row, read_parts, unequal
+from ganvas.data.survey import Row, unequal
 from ganvas.errors import InputError
+from ganvas.pictures import Picture
+from ganvas.scales import Scale
 
 Sample = dict[str, Tensor]
 Reading = Callable[[int], Callable[[], object]]
@@ -25,7 +28,8 @@ Reading = Callable[[int], Callable[[], object]]
 
 
 class TrainingSet(Dataset[Sample]):
-    """Sample k is a picture of each domain, uint8 (C, h, w), cropped and flipped.
+    """Sample k is a picture of each domain, (C, h, w), cropped and flipped: uint8 where that holds
+    it whole, else float32 in [-1, 1].
 
     A subclass says which pictures a domain has (`pictures_of`), which of them are shown in
     previews, how long an epoch is, and what sample k is.
@@ -52,7 +56,9 @@ class TrainingSet(Dataset[Sample]):
                 [self.name_of(domain) for domain in group],
                 rows,
                 self.preparation,
-                channels=[config.channels_of(domain) for domain in group],
+                wanted=[
+                    Wanted(config.channels_of(domain), config.range_of(domain)) for domain in group
+                ],
                 max_bad=config.max_bad,
                 cache=config.cache,
                 on_picture=on_picture,
@@ -108,6 +114,10 @@ class TrainingSet(Dataset[Sample]):
         return {domain: part.channels for domain, part in self.parts.items()}
 
     @property
+    def scales(self) -> dict[str, Scale]:
+        return {domain: part.scale for domain, part in self.parts.items()}
+
+    @property
     def fingerprints(self) -> dict[str, str]:
         return {self.name_of(domain): part.fingerprint for domain, part in self.parts.items()}
 
@@ -124,7 +134,8 @@ class TrainingSet(Dataset[Sample]):
         part = self.parts[domain]
         seen = part.seen[draw.index]
         if seen.pixels is None:
-            pixels = self.preparation.training(read_again(seen.entry), part.channels)
+            picture = read_again(seen.entry)
+            pixels = part.tensor(self.preparation.training(picture, part.channels))
         else:
             pixels = seen.pixels
         if self.preparation.crops:
@@ -135,7 +146,7 @@ class TrainingSet(Dataset[Sample]):
         return pixels.flip(2) if draw.flip else pixels
 
     def batches(self, start: int) -> Iterator[Sample]:
-        """Batches of uint8 (N, C, h, w) from sample `start` on, without end."""
+        """Batches (N, C, h, w) from sample `start` on, without end."""
         workers = self.config.workers
         if workers is None:
             workers = 0 if self.in_memory else min(4, os.cpu_count() or 1)
@@ -175,15 +186,27 @@ class TrainingSet(Dataset[Sample]):
                 break
             try:
                 images = decode_row(rows[index])
+                tensors = list(map(self.fixed_tensor, domains, images, rows[index]))
             except BadPicture:
                 if (bad := bad + 1) > self.config.max_bad:
                     raise
                 continue
-            channels = [self.parts[domain].channels for domain in domains]
-            found.append(list(map(self.preparation.fixed, images, channels)))
+            found.append(tensors)
         if not found:
             raise InputError(f"{rows[0][0].name}: none of the pictures beside it can be used")
         return dict(zip(domains, map(common_corner, zip(*found, strict=True)), strict=True))
+
+    def fixed_tensor(self, domain: str, picture: Picture, entry: Entry) -> Tensor:
+        """A picture to preview, as the training would see it.
+
+        Raises:
+            BadPicture: its channels or values are of another kind.
+        """
+        part = self.parts[domain]
+        try:
+            return part.tensor(self.preparation.fixed(picture, part.channels))
+        except InputError as error:
+            raise BadPicture(f"{entry.name}: {error}") from None
 
 
 def rows_of(columns: Iterable[Sequence[Entry]]) -> list[Row]:
@@ -191,7 +214,7 @@ def rows_of(columns: Iterable[Sequence[Entry]]) -> list[Row]:
     return list(zip(*columns, strict=True))
 
 
-def decode_row(row: Row) -> list[Image.Image]:
+def decode_row(row: Row) -> list[Picture]:
     """Pictures that are used together.
 
     Raises:
@@ -210,7 +233,7 @@ def common_corner(pictures: Sequence[Tensor]) -> Tensor:
     return torch.stack([p[:, :height, :width] for p in pictures])
 
 
-def read_again(entry: Entry) -> Image.Image:
+def read_again(entry: Entry) -> Picture:
     """A picture that could be read before the training began.
 
     Raises:

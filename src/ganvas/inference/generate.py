@@ -12,10 +12,10 @@ from torch import Tensor
 
 from ganvas.errors import InputError
 from ganvas.inference.film import FPS, Format, film_format, write_film
-from ganvas.inference.translate import save
+from ganvas.inference.translate import ending, save
 from ganvas.methods.base import Method
 from ganvas.methods.generator import AT_ONCE, Generator
-from ganvas.pictures import from_unit, grid, to_image
+from ganvas.pictures import Picture, as_rgb, from_pil, from_unit, grid, to_image
 from ganvas.runs.samples import square
 
 MOST = 1_000_000
@@ -45,7 +45,7 @@ def seeds_of(text: str) -> list[int]:
 
 
 def generator_of(method: Method) -> Generator:
-    """The method, if it makes pictures from noise, and such as files can hold.
+    """The method, if it makes pictures from noise.
 
     Raises:
         InputError: it does not.
@@ -54,11 +54,6 @@ def generator_of(method: Method) -> Generator:
         raise InputError(
             f"{method.name} makes pictures from pictures and not from noise; `ganvas translate` "
             "uses it"
-        )
-    if (channels := method.channels["pictures"]) not in (1, 3):
-        raise InputError(
-            f"pictures of {channels} channels fit no picture file; generate_tensor gives them in "
-            "Python"
         )
     return method
 
@@ -78,16 +73,19 @@ class Making:
     at_once: int = AT_ONCE
     watch: Callable[[Iterable[Tensor], float], Iterable[Tensor]] = lambda made, count: made
     """Passes pictures on, `count` in all: progress."""
+    format: str | None = None
+    """What files are written as."""
 
     def files(self) -> tuple[int, Path]:
-        """seed0000.png and so on, one a seed."""
-        seeds = list(dict.fromkeys(self.seeds))
-        targets = [self.out / f"seed{seed:04d}.png" for seed in seeds]
+        """seed0000.png and so on, one a seed; .tif where PNG does not hold the pictures."""
+        seeds, scale = list(dict.fromkeys(self.seeds)), self.method.scales["pictures"]
+        suffix = ending(".png", scale, self.format)
+        targets = [self.out / f"seed{seed:04d}{suffix}" for seed in seeds]
         labels = self.ready(targets, seeds)
         for x, target in zip(
             self.made(self.latents(seeds), labels, len(seeds)), targets, strict=True
         ):
-            save(as_image(x), target)
+            save(Picture(scale.values(x)), target)
         return len(seeds), self.out
 
     def grid(self) -> tuple[int, Path]:
@@ -95,7 +93,7 @@ class Making:
         target, count = self.out / "grid.png", len(self.seeds)
         labels = self.ready([target], self.seeds)
         cells = [x.cpu() for x in self.made(self.latents(self.seeds), labels, count)]
-        save(grid(square(cells)), target)
+        save(from_pil(grid(square(cells))), target)
         return count, target
 
     def film(self, steps: int, format: Format | None = None, fps: int = FPS) -> tuple[int, Path]:
@@ -136,8 +134,8 @@ class Making:
 
 
 def as_image(x: Tensor) -> Image.Image:
-    """(1 or 3, H, W) in [-1, 1] to a picture of mode L or RGB."""
-    return to_image(from_unit(x))
+    """(C, H, W) in [-1, 1] to a picture to look at, of mode L or RGB."""
+    return to_image(from_unit(x if len(x) in (1, 3) else as_rgb(x)))
 
 
 def pictures(

@@ -10,6 +10,7 @@ from ganvas.runs.snapshots import (
     WEIGHTS,
     load_weights,
     read_description,
+    scales_in,
     snapshot_folder,
 )
 
@@ -27,6 +28,7 @@ def load(path: Path | str, device: str = "auto") -> Method:
     kind = method_class(description["method"])
     config = kind.Config.from_mapping(description["settings"], str(folder / DESCRIPTION))
     method = kind(config, description["channels"], description.get("classes", ()))
+    method.scales |= scales_in(description)
     # What was imported may lack networks; these are left out rather than made up.
     method.drop(*(method.networks().keys() - description["networks"]))
     load_weights(method, folder / WEIGHTS)

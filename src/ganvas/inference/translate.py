@@ -1,24 +1,23 @@
 """Files, folders and globs through a trained translator."""
 
 import glob
-import io
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image
-
 from ganvas.data.decode import decode_entry
+from ganvas.data.encode import encode, fitting, holds
 from ganvas.data.sources import SUFFIXES, Entry, FileEntry, Half, files_below, is_picture
 from ganvas.data.survey import look_at_all
 from ganvas.errors import InputError
 from ganvas.methods.base import Direction, Method
 from ganvas.methods.translator import Translator
+from ganvas.pictures import Picture, counted
 from ganvas.runs.files import write_whole
+from ganvas.scales import Scale, outside_said
 
-WITHOUT_ALPHA = (".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm")
 SHOWN = 5
 
 
@@ -35,17 +34,24 @@ class Job:
         return Half(whole, half) if half else whole
 
 
-def plan(inputs: list[str], out: Path, channels: int = 3, skip_existing: bool = False) -> list[Job]:
+def plan(
+    inputs: list[str],
+    out: Path,
+    results: Scale,
+    skip_existing: bool = False,
+    format: str | None = None,
+) -> list[Job]:
     """A job for every picture in these files, folders and globs; subfolders are kept.
 
-    `channels` is how many the results have: a colour picture cannot be a .pgm and becomes a .ppm.
+    `results` are what the translations hold. They are written in their source's format, where
+    that holds them, else in the nearest that does, or in the one that is named.
 
     Raises:
         InputError: an input is not there or holds no picture, two would get one name, or a
             result is there already (`skip_existing` leaves such pictures out instead).
     """
     jobs = [
-        Job(source, out / (name.with_suffix(".ppm") if is_grey_only(name, channels) else name))
+        Job(source, out / name.with_suffix(ending(name.suffix, results, format)))
         for text in inputs
         for source, name in pictures_in(text)
     ]
@@ -65,8 +71,30 @@ def plan(inputs: list[str], out: Path, channels: int = 3, skip_existing: bool = 
     return [Job(source, target) for target, source in sources.items() if not target.exists()]
 
 
-def is_grey_only(name: Path, channels: int) -> bool:
-    return channels == 3 and name.suffix.lower() in (".pgm", ".pbm")
+def ending(suffix: str, results: Scale, format: str | None = None) -> str:
+    """What the translation of a file that ends so ends in.
+
+    Raises:
+        InputError: a format is named that does not hold the results.
+    """
+    channels = 3 if results.space else results.channels
+    by_type = results.by_type or results.space
+    # Where the values' type follows the input's, .png and .tif hold whatever they held before.
+    dtype = "uint8" if by_type else results.dtype
+    if format is None:
+        return fitting_case(suffix, dtype, channels)
+    if not holds(f".{format}", dtype, channels):
+        raise InputError(
+            f"--format {format}: does not hold {dtype} with {counted(channels)}; "
+            f"{fitting(f'.{format}', dtype, channels).removeprefix('.')} does"
+        )
+    return f".{format}"
+
+
+def fitting_case(suffix: str, dtype: str, channels: int) -> str:
+    """The suffix as it is written, where it fits: .PNG stays .PNG."""
+    found = fitting(suffix.lower(), dtype, channels)
+    return suffix if found == suffix.lower() else found
 
 
 def pictures_in(text: str) -> list[tuple[Path, Path]]:
@@ -127,12 +155,20 @@ def translate_all(
     jobs: list[Job],
     direction: Direction,
     half: Literal["A", "B"] | None = None,
+    keep_alpha: bool = True,
+    say: Callable[[str], object] = print,
 ) -> Iterator[Job]:
     """Translate one after the other, and yield each when its result is written."""
     for job in jobs:
         entry = job.entry(half)
-        image = decode_entry(entry, entry.read())
-        save(method.translate(image, direction), job.target)
+        picture = decode_entry(entry, entry.read())
+        try:
+            if text := outside_said(method.scales[direction[0]], picture):
+                say(f"{job.source}: {text}")
+            result = method.translate_picture(picture, direction)
+        except InputError as error:
+            raise InputError(f"{job.source}: {error}") from None
+        save(result if keep_alpha else replace(result, alpha=None), job.target)
         yield job
 
 
@@ -150,17 +186,11 @@ def translator_of(method: Method) -> Translator:
     return method
 
 
-def save(image: Image.Image, target: Path) -> None:
+def save(picture: Picture, target: Path) -> None:
     """Write in the format that the name says, as well as that format can."""
-    suffix = target.suffix.lower()
-    if image.mode in ("LA", "RGBA") and suffix in WITHOUT_ALPHA:
-        image = image.convert(image.mode[:-1])
-    file = io.BytesIO()
-    options = {".jpg": {"quality": 95, "subsampling": 0}, ".webp": {"lossless": True}}
-    kind = Image.registered_extensions()[suffix]
-    image.save(file, kind, **options.get(suffix.replace("jpeg", "jpg"), {}))
+    content = encode(picture, target.suffix)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(target, file.getvalue())
+        write_whole(target, content)
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error.strerror})") from None

@@ -14,6 +14,7 @@ from torch.optim import Adam, Optimizer
 
 from ganvas.config import Settings
 from ganvas.errors import InputError
+from ganvas.scales import default_scales
 
 Batch = Mapping[str, Tensor]
 Direction = Literal["AtoB", "BtoA"]
@@ -59,6 +60,8 @@ class Method(nn.Module):
         super().__init__()
         self.config = config
         self.channels, self.classes = dict(channels), tuple(classes)
+        self.scales = default_scales(channels)
+        """How each domain's values become [-1, 1]: 8 bits, unless it is told otherwise."""
         self.optimizers: dict[str, Optimizer] = {}
         self.players: dict[str, tuple[nn.Module, ...]] = {}
         self.averages = nn.ModuleDict()

@@ -18,6 +18,7 @@ from ganvas.methods.base import Batch, frozen
 from ganvas.methods.generator import Generator
 from ganvas.networks.init import init_weights
 from ganvas.networks.norms import BatchNorm2d, CriticNorm, norm_layer
+from ganvas.scales import range_of
 from ganvas.schedules import Policy
 
 SMALLEST = 16
@@ -35,7 +36,12 @@ class Config(AdversarialSettings):
     ndf: int = 64
     """Channels of the discriminator's first layer; they double towards the score."""
     channels: int | None = None
-    """1 takes pictures as grey, 3 as RGB. Left out: as they are."""
+    """1 takes pictures as grey, 3 as RGB; of others it must be what they have. Left out: as they
+    are."""
+    range: str | None = None
+    """Values that become -1 and 1: LOW:HIGH such as 0:4095, for each channel where they differ
+    (0:4095,-1:1); measured; type, the ends of an integer type. Left out: type for 8 bits, else
+    measured."""
     conditional: bool = False
     """Learn the classes that the folders name (Mirza and Osindero 2014)."""
     norm_D: CriticNorm = "batch"
@@ -60,8 +66,10 @@ class Config(AdversarialSettings):
         for name in ("beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"--{name} {getattr(self, name):g}: must be from 0 to below 1")
-        if self.channels not in (None, 1, 3):
-            raise InputError(f"--channels {self.channels}: must be 1 (grey) or 3 (RGB)")
+        if self.channels is not None:
+            self.at_least("channels", 1)
+        if self.range is not None:
+            range_of(self.range, "range")
         if self.preprocess in ("none", "scale_width"):
             raise InputError(
                 f"--preprocess {self.preprocess}: keeps pictures of different sizes, but a "
@@ -79,6 +87,9 @@ class Config(AdversarialSettings):
     def shaped_by(self, player: str) -> tuple[str, ...]:
         own = ("nz", "ngf") if player == "G" else ("ndf", "norm_D")
         return (*own, "size", "conditional")
+
+    def range_of(self, domain: str) -> str | None:
+        return self.range
 
 
 def sizes(size: tuple[int, int]) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from ganvas.errors import InputError, did_you_mean
 from ganvas.methods.adversarial import Adversarial
 from ganvas.methods.base import Batch
-from ganvas.pictures import from_unit, to_image
+from ganvas.pictures import Picture, to_pil
 
 AT_ONCE = 16
 
@@ -78,15 +78,18 @@ class Generator(Adversarial):
         the number of classes.
 
         Raises:
-            InputError: there is no such class, or the pictures have neither 1 nor 3 channels
-                (`generate_tensor` gives those).
+            InputError: there is no such class, or PIL has no such pictures (`generate_arrays`
+                gives those).
         """
-        if self.channels["pictures"] not in (1, 3):
-            raise InputError(
-                f"pictures of {self.channels['pictures']} channels are no PIL pictures; "
-                "generate_tensor gives them as a tensor"
-            )
-        return [to_image(from_unit(x)) for x in self.generate_tensor(seeds, label)]
+        return [to_pil(Picture(values)) for values in self.generate_arrays(seeds, label)]
+
+    def generate_arrays(
+        self, seeds: Iterable[int] = range(16), label: str | None = None
+    ) -> list[np.ndarray]:
+        """As `generate`, but as arrays (H, W, C), of the type and range of the pictures that were
+        trained on."""
+        scale = self.scales["pictures"]
+        return [scale.values(x) for x in self.generate_tensor(seeds, label)]
 
     @torch.no_grad()
     def generate_tensor(self, seeds: Iterable[int] = range(16), label: str | None = None) -> Tensor:

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ganvas.colour import lab_to_rgb
 from ganvas.errors import InputError
 from ganvas.losses import total
 from ganvas.losses.reconstruction import l1
@@ -16,6 +18,7 @@ from ganvas.methods.base import Batch, Direction, frozen
 from ganvas.methods.translator import Translator, TranslatorSettings
 from ganvas.networks.init import init_weights
 from ganvas.networks.norms import Norm, use_own_statistics
+from ganvas.scales import LAB
 
 
 @dataclass(kw_only=True)
@@ -26,6 +29,8 @@ class Config(TranslatorSettings):
     """lambda of eq. 4: the weight of |y - G(x)|_1; paper: 100. 0: none."""
     objective: ObjectiveName = "vanilla"
     """The adversarial loss (eq. 1: vanilla; section 3.3: non-saturating)."""
+    colorization: bool = False
+    """Learn colour from lightness: of colour pictures, A is L and B is a and b of CIE L*a*b*."""
     generator: Literal["resnet", "unet"] = "unet"
     dropout: bool = True
     norm: Norm = "batch"
@@ -37,6 +42,17 @@ class Config(TranslatorSettings):
     def check(self) -> None:
         super().check()
         self.at_least("lambda_L1", 0)
+        if self.colorization and self.direction != "AtoB":
+            raise InputError(
+                "--direction BtoA: with --colorization lightness is A and colour is B; leave it out"
+            )
+
+    @property
+    def colorizes(self) -> bool:
+        return self.colorization
+
+    def shaped_by(self, player: str) -> tuple[str, ...]:
+        return (*super().shaped_by(player), "colorization")
 
     @property
     def own_statistics(self) -> bool:
@@ -108,8 +124,10 @@ class Pix2Pix(Translator):
     @torch.inference_mode()
     def preview(self, batch: Batch) -> dict[str, Tensor]:
         X, Y = self.config.x_and_y
-        fake = self.best("G")(batch[X])
-        return {f"real_{X}": batch[X], f"fake_{Y}": fake, f"real_{Y}": batch[Y]}
+        x, y, y_ = batch[X], batch[Y], self.best("G")(batch[X])
+        if self.config.colorization:
+            y, y_ = coloured(x, y), coloured(x, y_)
+        return {f"real_{X}": x, f"fake_{Y}": y_, f"real_{Y}": y}
 
     def translator(self, direction: Direction) -> nn.Module:
         trained = self.config.direction
@@ -129,3 +147,13 @@ class Pix2Pix(Translator):
     @property
     def smallest(self) -> int:
         return self.config.smallest_translated
+
+
+def coloured(lightness: Tensor, chroma: Tensor) -> Tensor:
+    """L (N, 1, H, W) and ab (N, 2, H, W) in [-1, 1] as RGB (N, 3, H, W) in [-1, 1]."""
+    parts = [
+        np.stack([LAB[space].values(x) for x in batch])
+        for space, batch in (("lightness", lightness), ("chroma", chroma))
+    ]
+    rgb = lab_to_rgb(np.concatenate(parts, -1)) * 2 - 1
+    return torch.from_numpy(rgb.transpose(0, 3, 1, 2)).to(lightness)

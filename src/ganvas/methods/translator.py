@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganvas.colour import lab_to_rgb, rgb_to_lab
 from ganvas.errors import InputError
 from ganvas.methods.adversarial import Adversarial, AdversarialSettings
 from ganvas.methods.base import AnyPicture, Direction
@@ -21,7 +22,16 @@ from ganvas.networks.patchgan import (
 )
 from ganvas.networks.resnet import Antialias, ResnetGenerator
 from ganvas.networks.unet import UnetGenerator
-from ganvas.pictures import check_depth, from_unit, split_alpha, to_image, to_uint8, to_unit
+from ganvas.pictures import (
+    Picture,
+    as_rgb_shares,
+    from_array,
+    from_pil,
+    from_shares,
+    to_pil,
+    with_alpha_of,
+)
+from ganvas.scales import range_of
 
 
 @dataclass(kw_only=True)
@@ -56,9 +66,16 @@ class TranslatorSettings(AdversarialSettings):
     init_gain: float = 0.02
     """Standard deviation of normal, factor of xavier and orthogonal."""
     channels_A: int | None = None
-    """1 takes the pictures of A as grey, 3 as RGB. Left out: as they are."""
+    """1 takes the pictures of A as grey, 3 as RGB; of others it must be what they have. Left out:
+    as they are."""
     channels_B: int | None = None
-    """1 takes the pictures of B as grey, 3 as RGB. Left out: as they are."""
+    """As channels-A, for B."""
+    range_A: str | None = None
+    """Values of A that become -1 and 1: LOW:HIGH such as 0:4095, for each channel where they
+    differ (0:4095,-1:1); measured; type, the ends of an integer type. Left out: type for 8 bits,
+    else measured."""
+    range_B: str | None = None
+    """As range-A, for B."""
     beta1: float = 0.5
     """Adam's decay of the first moment (pix2pix, section 3.3; CycleGAN's code)."""
     beta2: float = 0.999
@@ -75,9 +92,11 @@ class TranslatorSettings(AdversarialSettings):
         for name in ("beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"--{name} {getattr(self, name):g}: must be from 0 to below 1")
-        for name in ("channels_A", "channels_B"):
-            if getattr(self, name) not in (None, 1, 3):
-                raise InputError(f"--{name.replace('_', '-')}: must be 1 (grey) or 3 (RGB)")
+        for domain in "AB":
+            if self.channels_of(domain) is not None:
+                self.at_least(f"channels_{domain}", 1)
+            if (text := self.range_of(domain)) is not None:
+                range_of(text, f"range-{domain}")
         if self.preprocess not in ("none", "scale_width"):
             self.check_size(*self.width_height, f"--size {self.size}")
 
@@ -106,6 +125,9 @@ class TranslatorSettings(AdversarialSettings):
             return ("generator", *own, "ngf", "norm")
         own = ("n_layers",) if self.discriminator == "patch" else ()
         return ("discriminator", *own, "ndf", "norm")
+
+    def range_of(self, domain: str) -> str | None:
+        return self.range_A if domain == "A" else self.range_B
 
     @property
     def x_and_y(self) -> tuple[str, str]:
@@ -151,45 +173,59 @@ class Translator(Adversarial):
 
     @torch.no_grad()
     def translate(self, picture: AnyPicture, direction: Direction = "AtoB") -> AnyPicture:
-        """Translate a PIL picture, a uint8 array (H, W) or (H, W, C), or a tensor (N, C, H, W)
-        in [-1, 1]; the answer is of the same kind and size.
+        """Translate a PIL picture, an array (H, W) or (H, W, C) of integers or floats as files
+        have them, or a tensor (N, C, H, W) in [-1, 1]; the answer is of the same kind and size.
 
         Any size: the picture is padded to the network's stride by reflection and cropped back.
-        Alpha is carried over.
+        Alpha is carried over. Values are scaled as those that the run was trained on.
 
         Raises:
             InputError: the direction, or the picture's kind, depth or channels do not fit.
         """
-        if direction not in ("AtoB", "BtoA"):
-            raise InputError(f"--direction {direction}: must be AtoB or BtoA")
+        check_direction(direction)
         if isinstance(picture, Tensor):
             return self.translate_tensor(picture, direction)
         if isinstance(picture, np.ndarray):
-            if (
-                picture.dtype != np.uint8
-                or not picture.size
-                or picture.shape[2:] not in ((), (1,), (3,), (4,))
-            ):
-                raise InputError(
-                    f"array of {picture.dtype} {picture.shape}: wants uint8 (H, W) or (H, W, C), "
-                    "or a float tensor (N, C, H, W) in [-1, 1]"
-                )
-            squeezed = picture[:, :, 0] if picture.shape[2:] == (1,) else picture
-            answer = np.asarray(self.translate(Image.fromarray(squeezed), direction))
-            return answer[:, :, None] if picture.ndim == 3 and answer.ndim == 2 else answer
+            given = from_array(picture, self.channels[direction[0]])
+            found = self.translate_picture(given, direction).flat("channel")
+            return found[:, :, 0] if picture.ndim == 2 and found.shape[2] == 1 else found
         if not isinstance(picture, Image.Image):
             raise InputError(
-                f"{type(picture).__name__}: wants a PIL picture, a uint8 array or a float tensor; "
+                f"{type(picture).__name__}: wants a PIL picture, an array or a float tensor; "
                 "open files with PIL.Image.open, or use `ganvas translate`"
             )
-        check_depth(picture, getattr(picture, "filename", "") or "picture")
-        flat, alpha = split_alpha(picture)
-        pixels = to_uint8(flat, self.channels[direction[0]])
-        x = to_unit(pixels)[None].to(next(self.parameters()).device)
-        answer = to_image(from_unit(self.translate_tensor(x, direction)[0]))
-        if alpha is not None:
-            answer.putalpha(alpha)
-        return answer
+        return to_pil(self.translate_picture(from_pil(picture), direction))
+
+    @torch.no_grad()
+    def translate_picture(self, picture: Picture, direction: Direction = "AtoB") -> Picture:
+        """Translate a picture as `data.decode` reads it.
+
+        Raises:
+            InputError: its channels or values do not fit.
+        """
+        check_direction(direction)
+        x = self.given(picture, direction)[None].to(next(self.parameters()).device)
+        return self.answer(self.translate_tensor(x, direction)[0], picture, direction)
+
+    def given(self, picture: Picture, direction: Direction) -> Tensor:
+        """A picture as float32 (C, H, W) in [-1, 1]."""
+        scale, alpha = self.scales[direction[0]], self.config.alpha
+        if scale.space == "lightness":
+            return scale.unit(rgb_to_lab(as_rgb_shares(picture, alpha))[:, :, :1])
+        return scale.unit(picture.with_channels(scale.channels, alpha))
+
+    def answer(self, y: Tensor, picture: Picture, direction: Direction) -> Picture:
+        """What the network makes of a picture, (C, H, W) in [-1, 1], as a picture of the same
+        kind, with its alpha."""
+        scale = self.scales[direction[-1]]
+        if scale.space == "chroma":
+            lightness = rgb_to_lab(as_rgb_shares(picture, self.config.alpha))[:, :, :1]
+            shares = lab_to_rgb(np.concatenate([lightness, scale.values(y)], 2))
+            return with_alpha_of(picture, from_shares(shares, picture.dtype))
+        values = scale.values(y, picture.dtype)
+        if self.config.alpha == "channel" and scale.channels in (2, 4):
+            return Picture(values[:, :, :-1], values[:, :, -1], planes=picture.planes)
+        return with_alpha_of(picture, values)
 
     def translate_tensor(self, x: Tensor, direction: Direction) -> Tensor:
         wanted = self.channels[direction[0]]
@@ -209,6 +245,11 @@ class Translator(Adversarial):
                 "snapshot"
             )
         return y.to(x.dtype)
+
+
+def check_direction(direction: str) -> None:
+    if direction not in ("AtoB", "BtoA"):
+        raise InputError(f"--direction {direction}: must be AtoB or BtoA")
 
 
 def padded(length: int, stride: int, smallest: int) -> int:

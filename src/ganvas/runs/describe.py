@@ -12,6 +12,7 @@ from torch import nn
 
 from ganvas.clock import Clock
 from ganvas.config import Settings
+from ganvas.scales import Scale
 
 
 class Describable(Protocol):
@@ -20,6 +21,7 @@ class Describable(Protocol):
     name: ClassVar[str]
     config: Settings
     channels: dict[str, int]
+    scales: dict[str, Scale]
     classes: tuple[str, ...]
     averages: nn.ModuleDict
 
@@ -81,6 +83,7 @@ def record_of(
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             **about,
             "channels": network.channels,
+            "values": {domain: scale.described() for domain, scale in network.scales.items()},
             "classes": list(network.classes),
         },
         "networks": {
@@ -100,7 +103,7 @@ def describe_model(method: Describable, clock: Clock) -> dict[str, Any]:
         "settings": asdict(method.config),
         "channels": method.channels,
         "classes": list(method.classes),
-        "pictures": {"bits": 8, "range": [-1.0, 1.0], "alpha": "laid over white"},
+        "pictures": {domain: scale.described() for domain, scale in method.scales.items()},
         "clock": asdict(clock),
         "networks": {name: parameters(module) for name, module in method.networks().items()},
         "averages": sorted(method.averages),

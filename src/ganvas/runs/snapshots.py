@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ganvas.errors import InputError
 from ganvas.runs.directory import Run, is_run
 from ganvas.runs.files import replace_folder, write_flushed
+from ganvas.scales import Scale
 
 WEIGHTS, DESCRIPTION, STATE = "model.safetensors", "model.json", "state.pt"
 
@@ -113,6 +114,16 @@ def read_description(folder: Path) -> dict[str, Any]:
     if not isinstance(description, dict) or description.get("format") != 1:
         raise InputError(f"{path}: is no snapshot's description of format 1")
     return description
+
+
+def scales_in(description: dict[str, Any]) -> dict[str, Scale]:
+    """How each domain's values become [-1, 1]; those that are not told are of 8 bits."""
+    told = description.get("pictures", {})
+    return {
+        domain: Scale.from_description(told[domain])
+        for domain in description["channels"]
+        if domain in told
+    }
 
 
 def load_weights(method: nn.Module, path: Path) -> None:

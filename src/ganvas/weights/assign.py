@@ -10,7 +10,7 @@ The rules, in this order; an option overrides what is concluded:
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,11 +102,7 @@ def assign(files: Sequence[Path], method: str | None = None) -> Assigned:
             raise InputError(
                 f"{network.path}: is named as a {named[1]} and holds a {network.about}; rename it"
             )
-        if network.player == "G" and network.gives == 2:
-            raise InputError(
-                f"{network.path}: gives 2 channels, the colours of Lab that the reference's "
-                "colorization paints; ganvas knows RGB and grey"
-            )
+    found = [coloured(network) for network in found]
     if not any(network.player == "G" for network in found):
         raise InputError(
             f"{found[0].path}: is a {found[0].about}, and there is no generator with it; name the "
@@ -123,8 +119,20 @@ def assign(files: Sequence[Path], method: str | None = None) -> Assigned:
             f"{found[-1].path}: is a {found[-1].about}, which {chosen} does not have; "
             f"{' and '.join(TRANSLATORS)} do"
         )
+    if chosen != "pix2pix" and any("colorization" in network.settings for network in found):
+        raise InputError(
+            f"{found[-1].path}: makes two channels of one, as the reference's colorization, which "
+            "is pix2pix --colorization here"
+        )
     notes = [] if method else rule_of(found, chosen)
     return as_cyclegan(found, notes) if chosen == "cyclegan" else as_pix2pix(found, notes)
+
+
+def coloured(network: Network) -> Network:
+    """With the setting that it paints colours, where it makes two channels of one."""
+    if (network.player, network.takes, network.gives) != ("G", 1, 2):
+        return network
+    return replace(network, settings=network.settings | {"colorization": True})
 
 
 def letter_of(network: Network) -> str | None:
@@ -136,6 +144,8 @@ def letter_of(network: Network) -> str | None:
 def method_of(found: list[Network]) -> str:
     generators = [network for network in found if network.player == "G"]
     discriminators = [network for network in found if network.player == "D"]
+    if "colorization" in generators[0].settings:
+        return "pix2pix"
     if any(map(letter_of, found)) or len(generators) > 1:
         return "cyclegan"
     pairs = generators[0].takes + generators[0].gives
@@ -146,6 +156,11 @@ def method_of(found: list[Network]) -> str:
 
 def rule_of(found: list[Network], method: str) -> list[str]:
     """The sentence on a method that neither names nor a discriminator have told."""
+    if "colorization" in found[-1].settings:
+        return [
+            f"{found[-1].path.name} makes two channels of one: it is taken for the reference's "
+            "colorization, from L to a and b of CIE L*a*b*"
+        ]
     if len(found) > 1 or letter_of(found[0]):
         return []
     kind = found[0].settings["generator"]

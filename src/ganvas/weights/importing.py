@@ -14,6 +14,7 @@ from ganvas.runs.describe import describe_import, describe_model
 from ganvas.runs.directory import Run
 from ganvas.runs.report import write_report
 from ganvas.runs.snapshots import differences, write_latest
+from ganvas.scales import LAB
 from ganvas.weights.assign import Assigned, assign
 from ganvas.weights.files import fingerprint
 
@@ -88,6 +89,8 @@ def built(assigned: Assigned, config: Settings) -> Method:
     kind = method_class(assigned.method)
     direction: Direction = getattr(config, "direction", "AtoB")
     method = kind(config, assigned.channels(direction))
+    if config.colorizes:
+        method.scales = {"A": LAB["lightness"], "B": LAB["chroma"]}
     method.drop(*(method.networks().keys() - assigned.networks))
     for name, found in assigned.networks.items():
         network = method.get_submodule(name)
@@ -103,7 +106,7 @@ def notes_of(method: Method, config: Settings, given: dict[str, Any]) -> list[st
         return []
     G = next(name for name in method.networks() if name.startswith("G"))
     found = []
-    if "direction" not in given:
+    if "direction" not in given and not config.colorizes:
         what = (
             "takes pictures of B and makes such of A"
             if G == "G_B"

@@ -4,7 +4,7 @@ import glob
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from torch import Tensor
 
@@ -20,11 +20,14 @@ from ganvas.runs.snapshots import (
     differences,
     read_description,
     read_tensors,
+    scales_in,
     snapshot_folder,
 )
+from ganvas.scales import Scale
 from ganvas.weights.assign import TRANSLATORS, assign
 from ganvas.weights.files import fingerprint
 
+Told = TypeVar("Told")
 SECOND_NAMES = {"cyclegan": "G_A", "pix2pix": "G"}
 """What a generator that is all there is becomes in another method."""
 
@@ -43,6 +46,8 @@ class Start:
     """Of x and y, the roles that domains play, or of each domain."""
     classes: tuple[str, ...]
     files: list[Path]
+    scales: dict[str, Scale] = field(default_factory=dict)
+    """By the same names, how values became [-1, 1], where that is known."""
     averaged: list[str] = field(default_factory=list)
     """Networks whose averages stand for them."""
     remarks: list[str] = field(default_factory=list)
@@ -69,6 +74,14 @@ class Start:
         ]
         if missing := self.missing(method.networks()):
             found.append(f"--init names no {', '.join(missing)}: begun by chance")
+        here, domains = by_role(method.config, method.scales), domains_of(method.config)
+        for role, scale in self.scales.items():
+            if role in here and here[role] != scale:
+                option = f"--range-{domains[role]}" if role in domains else "--range"
+                found.append(
+                    f"{option}: {ends_said(here[role])} become -1 and 1 here, {ends_said(scale)} "
+                    f"in the {self.place}"
+                )
         return found
 
     @property
@@ -156,9 +169,15 @@ def of_snapshot(source: str, folder: Path, method: str) -> Start:
         networks, channels = of_another(source, description, method, networks, channels)
         habits.pop("direction", None)
     classes = tuple(description.get("classes", ()))
-    averaged = sorted(averages) if description["method"] == method else []
+    scales = by_role(config, scales_in(description))
     files = [folder / WEIGHTS]
-    return Start(source, networks, shape, habits, channels, classes, files, averaged)
+    if description["method"] != method:
+        known = method_class(method).Config.__dataclass_fields__
+        shape = {name: value for name, value in shape.items() if name in known}
+        return Start(source, networks, shape, habits, channels, classes, files)
+    return Start(
+        source, networks, shape, habits, channels, classes, files, scales, sorted(averages)
+    )
 
 
 def of_another(
@@ -184,12 +203,26 @@ def of_another(
     return {SECOND_NAMES[method]: networks[name]}, channels
 
 
-def by_role(config: Settings, channels: Mapping[str, int]) -> dict[str, int]:
-    """Channels of x and y, whichever domains these are; as they are where there are no roles."""
+def domains_of(config: Settings) -> dict[str, str]:
+    """Which domains play x and y; none where there are no roles."""
     direction = getattr(config, "direction", None)
-    if direction is None:
-        return dict(channels)
-    return {"x": channels[direction[0]], "y": channels[direction[-1]]}
+    return {"x": direction[0], "y": direction[-1]} if direction else {}
+
+
+def by_role(config: Settings, told: Mapping[str, Told]) -> dict[str, Told]:
+    """What is told of each domain, of x and y, whichever domains these are; as it is where there
+    are no roles."""
+    domains = domains_of(config)
+    if not domains:
+        return dict(told)
+    return {role: told[domain] for role, domain in domains.items() if domain in told}
+
+
+def ends_said(scale: Scale) -> str:
+    if scale.by_type:
+        return f"the ends of {scale.dtype}"
+    shown = (f"{a:g}:{b:g}" for a, b in zip(scale.low, scale.high, strict=True))
+    return ",".join(dict.fromkeys(shown))
 
 
 def shaping(config: Settings, networks: Iterable[str]) -> list[str]:
@@ -247,8 +280,7 @@ def begin_with(method: Method, start: Start) -> None:
     """
     refuse_differences(start, {name: getattr(method.config, name) for name in start.shape})
     here = by_role(method.config, method.channels)
-    direction = getattr(method.config, "direction", "")
-    domains = {"x": direction[:1], "y": direction[-1:]}
+    domains = domains_of(method.config)
     for role, channels in start.channels.items():
         if here.get(role) != channels:
             domain = domains.get(role, "")
