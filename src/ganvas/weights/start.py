@@ -68,10 +68,8 @@ class Start:
         taken = " ".join(option_said(name, value) for name, value in shape.items())
         averages = f", by the averages of {', '.join(self.averaged)}" if self.averaged else ""
         has = f"; as there, it has {taken}" if taken else ""
-        found = [*self.remarks]
-        found += [
-            f"--init {self.source}: begins with its {', '.join(self.networks)}{averages}{has}"
-        ]
+        begun = ", ".join(name for name in method.networks() if name in self.networks)
+        found = [*self.remarks, f"--init {self.source}: begins with its {begun}{averages}{has}"]
         if missing := self.missing(method.networks()):
             found.append(f"--init names no {', '.join(missing)}: begun by chance")
         here, domains = by_role(method.config, method.scales), domains_of(method.config)
