@@ -60,6 +60,18 @@ class PictureSettings:
 
 
 @dataclass(kw_only=True)
+class BeginningSettings:
+    """Beginning"""
+
+    init: str | None = None
+    """Begin with trained weights: a run, a snapshot, or weights files of other projects, several
+    with commas between or by a pattern in quotes. Left out: with weights drawn by chance."""
+    warmup: str | None = None
+    """How long only discriminators learn at first, such as 500it or 1ep; 0: not at all.
+    Left out: 500it, at most a tenth of the duration, where --init has no discriminators, else 0."""
+
+
+@dataclass(kw_only=True)
 class ScheduleSettings:
     """Length and learning rate"""
 
@@ -118,7 +130,9 @@ class MachineSettings:
 
 
 @dataclass(kw_only=True)
-class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings):
+class Settings(
+    MachineSettings, WatchSettings, ScheduleSettings, BeginningSettings, PictureSettings
+):
     """Everything that every method's training needs to know."""
 
     def __post_init__(self) -> None:
@@ -138,8 +152,9 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
         for name in (*spans, "decay", "ema", "preview_every", "snapshot_every"):
             if (text := getattr(self, name)) is not None:
                 Duration.parse(text, option_name(name))
-        if self.ema is not None and Duration.parse(self.ema).is_time:
-            raise InputError(f"--ema {self.ema}: wants ep, it or kimg; time differs by machine")
+        for name, span in (("ema", self.ema), ("warmup", self.warmup_span)):
+            if span is not None and Duration.parse(str(span)).is_time:
+                raise InputError(f"--{name} {span}: wants ep, it or kimg; time differs by machine")
         pair_of_numbers(self.size, "size")
         if self.load_size is not None:
             pair_of_numbers(self.load_size, "load_size")
@@ -177,6 +192,11 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
         if getattr(self, name) <= 0:
             raise InputError(f"--{option_name(name)} {getattr(self, name):g}: must be above 0")
 
+    def shaped_by(self, player: str) -> tuple[str, ...]:
+        """The settings that say how the networks of a player, G or D, are built: with others,
+        trained weights do not fit."""
+        return ()
+
     def channels_of(self, domain: str) -> int | None:
         """How many channels that domain's pictures are taken with; None: as they are."""
         return None
@@ -199,6 +219,13 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
     @property
     def span(self) -> Duration:
         return Duration.parse(self.duration)
+
+    @property
+    def warmup_span(self) -> Duration | None:
+        """How long only discriminators learn at first; None where they do not."""
+        if self.warmup is None or re.fullmatch(r"0+(\.0*)?(ep|it|kimg)?", self.warmup.strip()):
+            return None
+        return Duration.parse(self.warmup, "warmup")
 
     @property
     def decay_span(self) -> Duration:

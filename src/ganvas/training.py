@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ganvas.clock import Clock
+from ganvas.clock import Clock, Duration
 from ganvas.config import Settings, option_name
 from ganvas.data.opening import open_training_set
 from ganvas.data.samples import suggested
@@ -19,7 +19,9 @@ from ganvas.data.training_set import TrainingSet
 from ganvas.engine import Engine, seed_step
 from ganvas.errors import InputError
 from ganvas.loop import Nobody, Training, Watcher, loop, preview
+from ganvas.loop import snapshot as snapshot_now
 from ganvas.methods import method_class
+from ganvas.methods.base import Method
 from ganvas.runs.describe import describe_run
 from ganvas.runs.directory import Run, is_run
 from ganvas.runs.log import Log
@@ -31,19 +33,33 @@ from ganvas.runs.snapshots import (
     load_state,
     load_weights,
 )
+from ganvas.weights.start import (
+    Start,
+    begin_with,
+    located_start,
+    read_start,
+    refuse_differences,
+    taken_over,
+)
 
 FEW_STEPS = 300
+WARMUP_STEPS = 500
 
 
 def settings_of(method: str, given: dict[str, Any]) -> Settings:
-    """A method's settings: those given, and for a built-in sample those that suit it.
+    """A method's settings: those given, then what the weights of --init were built by, then for a
+    built-in sample those that suit it.
 
     Raises:
-        InputError: an unknown name, or a value that no training can have.
+        InputError: an unknown name, or a value that no training can have, or with which the
+            weights of --init do not fit.
     """
-    return method_class(method).Config.from_mapping(
-        suggested(str(given.get("data", "")), method) | given
-    )
+    kind = method_class(method)
+    given = {name.replace("-", "_"): value for name, value in given.items()}
+    settings = suggested(str(given.get("data", "")), method)
+    if given.get("init"):
+        settings |= taken_over(read_start(str(given["init"]), method), method, given)
+    return kind.Config.from_mapping(settings | given)
 
 
 def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:
@@ -58,6 +74,7 @@ def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:
     training = prepare(method, config, watcher, run)
     # Absolute in the record, so that the run can be resumed from any folder.
     config.data = located(config.data)
+    config.init = located_start(config.init) if config.init else None
     with full_disk_said(run):
         run.make()
         with run.locked():
@@ -70,12 +87,20 @@ def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:
 def begin(training: Training, method: str, watcher: Watcher) -> None:
     """The first session of a run: its record, the first preview, the loop."""
     t = training
-    t.run.write_record(describe_run(method, t.config, t.method, t.data, t.engine.description))
+    where = t.engine.description
+    t.run.write_record(describe_run(method, t.config, t.method, t.data, where, t.origin))
     watcher.beginning(t)
     log = Log(t.run.path, t.config.tensorboard, t.method.dialect)
     log.begin(t.clock)
     first_pictures(t, log)
+    keep_start(t, log)
     loop(t, log, watcher)
+
+
+def keep_start(training: Training, log: Log) -> None:
+    """A snapshot of what came from outside: resuming shall not need it any more."""
+    if training.origin is not None:
+        snapshot_now(training, log)
 
 
 def first_pictures(training: Training, log: Log) -> None:
@@ -120,15 +145,21 @@ def resume(
     run = Run.open(path)
     record = run.record
     kind = method_class(record["method"])
+    if "imported" in record.get("provenance", {}):
+        raise InputError(
+            f"{path}: was imported and holds weights, but no training to resume; begin one from "
+            f"them with `ganvas train {record['method']} --init {path}`"
+        )
     given = {"duration": duration, "data": data, "device": device, "workers": workers}
     given = {name: value for name, value in given.items() if value is not None}
     kind.Config.from_mapping(record["settings"], f"{run.path}/config.yaml")
     config = kind.Config.from_mapping(record["settings"] | given)
     with run.locked(), full_disk_said(run):
-        training = prepare(record["method"], config, watcher, run)
-        check_fingerprint(record, training.data, config.data)
-        log = Log(run.path, config.tensorboard, kind.dialect)
         snapshot = run.snapshot()
+        training = prepare(record["method"], config, watcher, run, fresh=snapshot is None)
+        check_fingerprint(record, training.data, config.data)
+        check_origin(record, training.origin, config.init)
+        log = Log(run.path, config.tensorboard, kind.dialect)
         if snapshot is not None:
             load_weights(training.method, snapshot / "model.safetensors")
             training.load_state(load_state(snapshot), log)
@@ -150,12 +181,16 @@ def resume(
         log.begin(training.clock)
         if snapshot is None:
             first_pictures(training, log)
+            keep_start(training, log)
         loop(training, log, watcher)
     return run
 
 
-def prepare(method: str, config: Settings, watcher: Watcher, run: Run) -> Training:
-    """The training as it stands before its first step; nothing is written.
+def prepare(
+    method: str, config: Settings, watcher: Watcher, run: Run, fresh: bool = True
+) -> Training:
+    """The training as it stands before its first step; nothing is written. Only a `fresh` one,
+    which no snapshot stands for yet, looks at --init.
 
     Raises:
         InputError: the device, the data or the networks do not allow it.
@@ -168,6 +203,9 @@ def prepare(method: str, config: Settings, watcher: Watcher, run: Run) -> Traini
             for n, v in kept.items()
         )
         watcher.said(f"{config.data} comes with settings for what is left out: {text}")
+    start = read_start(config.init, method) if fresh and config.init else None
+    if start:
+        refuse_differences(start, {name: getattr(config, name) for name in start.shape})
     engine = Engine.start(config.device, config.precision, config.threads)
     data = open_training_set(kind.data, config, watcher.reading)
     config.check_whole({size for _, size in data.whole_sizes()})
@@ -178,7 +216,11 @@ def prepare(method: str, config: Settings, watcher: Watcher, run: Run) -> Traini
     torch.manual_seed(config.seed)
     network = engine.place(kind(config, data.channels, data.classes))
     network.scales = data.scales
-    if (steps := steps_of(config, data.epoch_size)) < FEW_STEPS:
+    if start:
+        begin_with(network, start)
+        for note in start.notes(network):
+            watcher.said(note)
+    if (steps := steps_of(config.span, config, data.epoch_size)) < FEW_STEPS:
         watcher.said(
             f"--duration {config.duration}: is {steps:.0f} steps of {config.batch_size} pictures, "
             "few to learn from; give a longer one"
@@ -187,16 +229,43 @@ def prepare(method: str, config: Settings, watcher: Watcher, run: Run) -> Traini
         watcher.said(f"--decay: without effect, for --lr-policy is {config.lr_policy}")
     for note in network.notes:
         watcher.said(note)
-    clock = Clock(data.epoch_size)
-    return Training(run, config, network, data, engine, clock, config.schedule)
+    set_warmup(network, config, data.epoch_size, start, watcher)
+    clock, origin = Clock(data.epoch_size), start.provenance if start else None
+    return Training(run, config, network, data, engine, clock, config.schedule, origin=origin)
 
 
-def steps_of(config: Settings, epoch_size: int) -> float:
-    """How many steps the training will take; infinite where it is measured in time."""
+def set_warmup(
+    method: Method, config: Settings, epoch_size: int, start: Start | None, watcher: Watcher
+) -> None:
+    """Tell the method how many steps only discriminators learn, and say it where it is so.
+
+    Raises:
+        InputError: that is as long as the training.
+    """
+    steps = steps_of(config.span, config, epoch_size)
+    if start and config.warmup is None:
+        judges = [name for name, n in method.networks().items() if n in method.players["D"]]
+        if start.missing(judges):
+            most = math.inf if config.span.is_time else steps // 10
+            config.warmup = f"{int(min(WARMUP_STEPS, most))}it"
+    if config.warmup_span is None:
+        return
+    method.warmup_steps = math.ceil(steps_of(config.warmup_span, config, epoch_size))
+    if method.warmup_steps >= steps:
+        raise InputError(
+            f"--warmup {config.warmup}: is as long as --duration {config.duration}, and generators "
+            "would learn nothing; give a shorter one"
+        )
+    watcher.said(
+        f"--warmup {config.warmup}: for the first {method.warmup_steps} steps only discriminators "
+        "learn, and generators stand still"
+    )
+
+
+def steps_of(span: Duration, config: Settings, epoch_size: int) -> float:
+    """How many steps that span is; infinite where it is measured in time."""
     images = {"ep": epoch_size, "it": config.batch_size, "kimg": 1000}
-    if config.span.is_time:
-        return math.inf
-    return config.span.amount * images[config.span.unit] / config.batch_size
+    return math.inf if span.is_time else span.amount * images[span.unit] / config.batch_size
 
 
 def finish_saving(training: Training) -> None:
@@ -205,7 +274,7 @@ def finish_saving(training: Training) -> None:
     clear_unfinished(t.run)
     before = t.clock.copy()
     before.images, before.iterations = before.images - t.config.batch_size, before.iterations - 1
-    due = not every.is_time and every.passed_between(before, t.clock)
+    due = t.clock.iterations > 0 and not every.is_time and every.passed_between(before, t.clock)
     if due and (t.run.snapshots / "latest").is_dir():
         keep_latest_as(t.run, t.clock.label)
         drop_old(t.run, t.config.keep)
@@ -221,6 +290,16 @@ def check_fingerprint(record: dict[str, Any], data: TrainingSet, source: str) ->
         raise InputError(
             f"--data {source}: the pictures in {' and '.join(changed)} are not those that this run "
             "was trained on; put them back, or say where they are with --data"
+        )
+
+
+def check_origin(record: dict[str, Any], origin: dict[str, Any] | None, source: str | None) -> None:
+    """Refuse to begin anew with other weights than those that the run began with."""
+    known = record.get("provenance", {}).get("init")
+    if origin is not None and known and origin["files"] != known["files"]:
+        raise InputError(
+            f"--init {source}: is not what this run was begun with, and there is no snapshot yet; "
+            "begin a new run"
         )
 
 

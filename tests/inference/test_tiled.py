@@ -21,7 +21,7 @@ from ganvas.methods.translator import Translator, pad_to, padded
 from ganvas.networks.init import init_weights
 from ganvas.networks.norms import use_own_statistics
 from ganvas.networks.patchgan import PatchDiscriminator
-from ganvas.networks.resnet import ResnetGenerator
+from ganvas.networks.resnet import Antialias, ResnetGenerator
 from ganvas.networks.unet import UnetGenerator
 
 NORMS = ("instance", "batch", "own", "none")
@@ -39,6 +39,7 @@ class Case:
         width: int = 4,
         depth: int = 2,
         dropout: bool = False,
+        antialias: Antialias = "none",
     ) -> None:
         torch.manual_seed(0)
         named: Any = {"norm": "batch" if norm == "own" else norm, "dropout": dropout}
@@ -46,6 +47,7 @@ class Case:
             self.network: nn.Module = UnetGenerator(*channels, width, depth + 3, **named)
             self.stride = self.smallest = 2 ** (depth + 3)
         else:
+            named["antialias"] = antialias
             self.network = ResnetGenerator(*channels, width, depth, **named)
             self.stride, self.smallest = ResnetGenerator.stride, ResnetGenerator.smallest
         init_weights(self.network, "kaiming")
@@ -114,6 +116,14 @@ def test_a_resnet_in_tiles_gives_what_it_gives_of_the_whole(norm, height, width,
     assume(height * width > 1)
     case, x = Case("resnet", norm), picture(height, width)
     torch.testing.assert_close(case.tiled(x, tile), case.whole(x), rtol=0, atol=1e-4)
+
+
+@settings(max_examples=30)
+@given(st.sampled_from(["down", "up", "both"]), st.sampled_from(NORMS), SIDES, SIDES)
+def test_a_resnet_that_halves_and_doubles_with_filters_too(antialias, norm, height, width):
+    assume(height * width > 1)
+    case, x = Case("resnet", norm, antialias=antialias), picture(height, width)
+    torch.testing.assert_close(case.tiled(x, 24), case.whole(x), rtol=0, atol=1e-4)
 
 
 @settings(max_examples=40)

@@ -163,15 +163,26 @@ class Reflected(Field):
         parent = self.parents[0]
         lengths = zip(window, self.before, (parent.height, parent.width), strict=True)
         return [
-            mirrored(torch.arange(span.start - before, span.stop - before), length)
+            self.origin(torch.arange(span.start - before, span.stop - before), length)
             for span, before, length in lengths
         ]
+
+    def origin(self, index: Tensor, length: int) -> Tensor:
+        """Where rows or columns come from, in a parent of that length."""
+        return mirrored(index, length)
 
     def needs(self, window: Window) -> tuple[Window, ...]:
         return (Window(*(bounds(index) for index in self.indices(window))),)
 
     def make(self, window: Window, *inputs: Tensor) -> Tensor:
         return gathered(inputs[0], self.indices(window))
+
+
+class Repeated(Reflected):
+    """The parent with `pad` pixels more on each side, all as its outermost ones."""
+
+    def origin(self, index: Tensor, length: int) -> Tensor:
+        return index.clamp(0, length - 1)
 
 
 class Convolved(Field):

@@ -14,9 +14,11 @@ from ganvas.inference.fields import (
     Normalised,
     Pointwise,
     Reflected,
+    Repeated,
     Upconvolved,
 )
 from ganvas.networks.norms import BatchNorm2d, InstanceNorm2d
+from ganvas.networks.resampling import BlurDown, BlurUp
 from ganvas.networks.resnet import ResidualBlock, ResnetGenerator
 from ganvas.networks.unet import Level, OutermostLevel, UnetGenerator
 
@@ -85,6 +87,20 @@ def mirrored_around(layer: nn.ReflectionPad2d, parent: Field) -> Field:
     return Reflected(parent, *layer.padding)
 
 
+def blurred_down(layer: BlurDown, parent: Field) -> Field:
+    count, size = parent.channels, layer.filt.shape[-1]
+    conv = nn.Conv2d(count, count, size, 2, groups=count, bias=False, device="meta")
+    conv.weight = nn.Parameter(layer.filt, requires_grad=False)
+    return Convolved(conv, Reflected(parent, 1, 1, 1, 1))
+
+
+def blurred_up(layer: BlurUp, parent: Field) -> Field:
+    count, size = parent.channels, layer.filt.shape[-1]
+    conv = nn.ConvTranspose2d(count, count, size, 2, 3, groups=count, bias=False, device="meta")
+    conv.weight = nn.Parameter(layer.filt, requires_grad=False)
+    return Upconvolved(conv, Repeated(parent, 1, 1, 1, 1))
+
+
 def same(layer: nn.Module, parent: Field) -> Field:
     return parent
 
@@ -99,6 +115,8 @@ KINDS: dict[type[nn.Module], Callable[[Any, Field], Field]] = {
     nn.Conv2d: convolved,
     nn.ConvTranspose2d: upconvolved,
     nn.ReflectionPad2d: mirrored_around,
+    BlurDown: blurred_down,
+    BlurUp: blurred_up,
     InstanceNorm2d: instance_normed,
     BatchNorm2d: batch_normed,
     nn.ReLU: Pointwise,

@@ -67,6 +67,8 @@ class Method(nn.Module):
         self.averages = nn.ModuleDict()
         self.steps = 0
         """Steps begun so far."""
+        self.warmup_steps = 0
+        """So many steps at the beginning move discriminators only, while generators stand still."""
         self.descents: dict[str, int] = {}
         """How often each player has descended."""
         self.vitals: dict[str, Tensor] = {}
@@ -170,8 +172,25 @@ class Method(nn.Module):
             for kept, current in zip(average.buffers(), network.buffers(), strict=True):
                 kept.copy_(current)
 
+    def drop(self, *names: str) -> None:
+        """Take networks out that there are no weights of. Such a method can be used, as far as
+        what is left goes, and not trained."""
+        for name in names:
+            delattr(self, name)
+            if name in self.averages:
+                del self.averages[name]
+
     def best(self, name: str) -> nn.Module:
-        """The network to use: its average where one is kept."""
+        """The network to use: its average where one is kept.
+
+        Raises:
+            InputError: it has been dropped.
+        """
+        if name not in self._modules:
+            raise InputError(
+                f"{name}: is not there, for this {self.name} was imported without it; there is "
+                f"{', '.join(self.networks())}"
+            )
         return self.averages[name] if name in self.averages else self.get_submodule(name)
 
     def set_rate(self, factor: float) -> None:

@@ -1,6 +1,6 @@
 """Normalisation layers by name, and the instance norm that is right in every memory format."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import torch
@@ -50,6 +50,9 @@ class BatchNorm2d(nn.BatchNorm2d):
     """Whether, in evaluation mode, each picture is normalised by its own mean and variance, as a
     batch of one is in training, and not by the running ones."""
 
+    held = False
+    """Whether, in training mode, the running statistics stay as they are."""
+
     def forward(self, input: Tensor) -> Tensor:
         if self.own_statistics and not self.training:
             return F.group_norm(input, self.num_features, self.weight, self.bias, self.eps)
@@ -60,6 +63,8 @@ class BatchNorm2d(nn.BatchNorm2d):
         mean, var = kept[0].clone(), kept[1].clone()
         momentum = 0.1 if self.momentum is None else self.momentum
         output = F.batch_norm(input, mean, var, self.weight, self.bias, True, momentum, self.eps)
+        if self.held:
+            return output
         with torch.no_grad():
             kept[0].copy_(torch.where(mean.isfinite(), mean, kept[0]))
             kept[1].copy_(torch.where(var.isfinite(), var, kept[1]))
@@ -73,6 +78,14 @@ def use_own_statistics(network: nn.Module) -> None:
     for layer in network.modules():
         if isinstance(layer, BatchNorm2d):
             layer.own_statistics = True
+
+
+def hold_statistics(networks: Iterable[nn.Module], held: bool) -> None:
+    """Let the running statistics of these networks' batch norms stand still, or move again."""
+    for network in networks:
+        for layer in network.modules():
+            if isinstance(layer, BatchNorm2d):
+                layer.held = held
 
 
 def layer_norm(channels: int) -> nn.Module:
