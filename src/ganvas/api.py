@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from ganvas import training
+from ganvas.inference import export as exporting
 from ganvas.inference import load as loading
+from ganvas.inference.export import Exported, Format
 from ganvas.methods.base import Direction, Method
 from ganvas.progress import Bar
 from ganvas.runs.directory import Run
 from ganvas.weights import importing
 
-__all__ = ["Run", "import_weights", "load", "resume", "train"]
+__all__ = ["Run", "export", "import_weights", "load", "resume", "train"]
 
 
 def train(method: str, *, quiet: bool = False, **settings: Any) -> Run:
@@ -93,3 +95,23 @@ def load(path: Run | Path | str, device: str = "auto") -> Method:
         InputError: there is nothing there that can be loaded.
     """
     return loading.load(path.path if isinstance(path, Run) else path, device)
+
+
+def export(
+    run: Run | Path | str,
+    *,
+    out: Path | str,
+    format: Format = "onnx",
+    direction: Direction | None = None,
+) -> Exported:
+    """Write a trained network for use without ganvas: `export("runs/zebras", out="zebras.onnx")`.
+
+    `run` as for `load`; `out` is a file for onnx (.onnx) and torch (.pt2), and for safetensors a
+    folder. Without a direction the one that was learnt; AtoB where both were, and both as
+    safetensors.
+
+    Raises:
+        InputError: the target is there or has a wrong name, a package is missing, there is
+            nothing to load or no such direction, or the file does not compute what the run does.
+    """
+    return exporting.export(run.path if isinstance(run, Run) else run, out, format, direction)

@@ -9,7 +9,7 @@ from ganvas.inference.held import FLOAT
 from ganvas.inference.plan import in_order
 from ganvas.inference.walk import channels_in, field_of
 
-SLACK = 1.25
+SLACK = 1.35
 """What allocators leave lying, as measured: `python benchmarks/tiles.py --estimates`."""
 FIRST_TILE, LAST_TILE = 512, 128
 
