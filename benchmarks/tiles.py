@@ -7,7 +7,7 @@ whole, says more than seconds where others use the machine; `apart` is the large
 the answers in [-1, 1]. The picture is made up window by window, and
 the answers lie in files, so that neither hides what the network needs; whole fields between the
 layers lie in files too, unless --memory says how much of them may not. `--estimates` prints
-instead what `ganvas.inference.fitting` expects, beside what is.
+instead what `ganvas.inference.tiles.fitting` expects, beside what is.
 """
 
 import argparse
@@ -24,8 +24,8 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.data.parts import free_memory
-from ganvas.inference.fitting import untiled_bytes
-from ganvas.inference.tiled import translate_tiled
+from ganvas.inference.tiles.fitting import untiled_bytes
+from ganvas.inference.tiles.tiled import translate_tiled
 from ganvas.networks.resnet import ResnetGenerator
 from ganvas.networks.unet import UnetGenerator
 

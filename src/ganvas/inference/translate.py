@@ -16,8 +16,8 @@ from ganvas.data.parts import free_memory
 from ganvas.data.sources import SUFFIXES, Entry, FileEntry, Half, files_below, is_picture
 from ganvas.data.survey import look_at_all
 from ganvas.errors import InputError
-from ganvas.inference.fitting import choose_tile
-from ganvas.inference.tiled import translate_tiled
+from ganvas.inference.tiles.fitting import choose_tile
+from ganvas.inference.tiles.tiled import translate_tiled
 from ganvas.methods.base import Direction, Method
 from ganvas.methods.translator import Translator
 from ganvas.pictures import Picture, counted

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from ganvas.errors import InputError
-from ganvas.inference.fields import Span, Window
-from ganvas.inference.tiled import Statistics, translate_tiled
+from ganvas.inference.tiles.fields import Span, Window
+from ganvas.inference.tiles.tiled import Statistics, translate_tiled
 from ganvas.methods import method_class
 from ganvas.methods.translator import Translator, pad_to, padded
 from ganvas.networks.init import init_weights

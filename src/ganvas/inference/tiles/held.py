@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ganvas.errors import InputError
-from ganvas.inference.fields import Field, Held, Window
+from ganvas.inference.tiles.fields import Field, Held, Window
 
 FLOAT = 4
 """Bytes of a float32."""

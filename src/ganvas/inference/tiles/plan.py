@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import sqrt
 from typing import Literal
 
-from ganvas.inference.fields import (
+from ganvas.inference.tiles.fields import (
     Added,
     Convolved,
     Field,
@@ -17,7 +17,7 @@ from ganvas.inference.fields import (
     Upconvolved,
     Window,
 )
-from ganvas.inference.held import FLOAT
+from ganvas.inference.tiles.held import FLOAT
 
 WORTH_KEEPING = 15.0
 """Multiplications that a value must take to be kept and not computed again, in widths of the first

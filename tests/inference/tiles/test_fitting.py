@@ -3,7 +3,7 @@
 import pytest
 from torch import nn
 
-from ganvas.inference.fitting import choose_tile, untiled_bytes
+from ganvas.inference.tiles.fitting import choose_tile, untiled_bytes
 from ganvas.networks.patchgan import PatchDiscriminator
 from ganvas.networks.resnet import ResnetGenerator
 from ganvas.networks.unet import UnetGenerator

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.errors import InputError
-from ganvas.inference.fields import Convolved, Field, PaddedPicture, Pointwise, Upconvolved
-from ganvas.inference.held import FLOAT
-from ganvas.inference.plan import in_order
-from ganvas.inference.walk import channels_in, field_of
+from ganvas.inference.tiles.fields import Convolved, Field, PaddedPicture, Pointwise, Upconvolved
+from ganvas.inference.tiles.held import FLOAT
+from ganvas.inference.tiles.plan import in_order
+from ganvas.inference.tiles.walk import channels_in, field_of
 
 SLACK = 1.35
 """What allocators leave lying, as measured: `python benchmarks/tiles.py --estimates`."""

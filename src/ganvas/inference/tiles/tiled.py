@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from ganvas.data.parts import free_memory
 from ganvas.errors import InputError
-from ganvas.inference.fields import PaddedPicture, Reader, Span, Window
-from ganvas.inference.held import InMemory, Keep, OnDisk
-from ganvas.inference.plan import Pass, most_on_disk, passes_to, windows_of
-from ganvas.inference.walk import channels_in, field_of
+from ganvas.inference.tiles.fields import PaddedPicture, Reader, Span, Window
+from ganvas.inference.tiles.held import InMemory, Keep, OnDisk
+from ganvas.inference.tiles.plan import Pass, most_on_disk, passes_to, windows_of
+from ganvas.inference.tiles.walk import channels_in, field_of
 
 Writer = Callable[[int, int, Tensor], None]
 """(top, left, float32 (C, h, w) in [-1, 1])"""

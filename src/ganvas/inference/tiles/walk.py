@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from ganvas.errors import InputError
-from ganvas.inference.fields import (
+from ganvas.inference.tiles.fields import (
     Added,
     Convolved,
     Field,
