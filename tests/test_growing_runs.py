@@ -6,13 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from killing import differences, everything
 from making import noise
 from PIL import Image
 
 import ganvas
 from ganvas.cli import main
-from ganvas.training import settings_of
+from ganvas.errors import InputError
+from ganvas.inference.load import load
+from ganvas.loop import Nobody, Training
+from ganvas.methods.stylegan import StyleGAN
+from ganvas.runs.directory import Run
+from ganvas.training import prepare, settings_of
 
 SETTINGS: dict[str, Any] = {
     "size": 16,
@@ -153,6 +159,81 @@ def test_the_published_names_of_options_are_known(pictures, tmp_path):
     wanted = {"duration": "0.004kimg", "ema": "3kimg", "preview_every": "2tick"}
     wanted |= {"batch_size": 2, "snapshot_every": "5tick", "flip": False}
     assert {name: settings[name] for name in wanted} == wanted
+
+
+def begun(pictures: Path, source: Run, **changes: Any) -> Training:
+    """A training as it stands before its first step, begun with that run."""
+    schedule = {"tensorboard": False, "device": "cpu", "duration": "9it", "ema": "0.01kimg"}
+    given = schedule | {"data": str(pictures), "init": str(source.path)} | changes
+    return prepare("stylegan", settings_of("stylegan", given), Nobody(), Run("unused"))
+
+
+@pytest.mark.parametrize(("first", "lod"), [(4, 2), (8, 1), (16, 0)])
+def test_a_training_begun_with_a_grown_run_grows_anew(pictures, straight, first, lod):
+    source = load(straight.path, "cpu")
+    assert source.progress() == {"lod": 0}
+    training = begun(pictures, straight, lod_initial_resolution=first)
+    method = training.method
+    assert isinstance(method, StyleGAN)
+    assert method.progress() == {"lod": lod}
+    assert method.network.lod == method.D.lod == lod
+    assert training.clock.images == training.clock.ticks == 0
+    wanted = source.best("G").state_dict() | {"kept_lod": torch.tensor(float(lod))}
+    for network in (method.G, method.averages["G"]):
+        for key, value in network.state_dict().items():
+            torch.testing.assert_close(value, wanted[key], msg=key)
+
+
+def test_it_takes_the_architecture_and_neither_schedule_nor_batch(pictures, straight):
+    config = begun(pictures, straight).config
+    source = straight.record["settings"]
+    shape = ("size", "structure", "nz", "nw", "mapping_layers", "mapping_fmaps", "fmap_max")
+    assert {name: getattr(config, name) for name in shape} == {name: source[name] for name in shape}
+    assert config.batch_size_at(0) == 128
+    # A sample's own preset is a suggestion.
+    given = {"data": "sample:shapes", "init": str(straight.path)}
+    assert settings_of("stylegan", given).size == "16"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"structure": "skip"}, "--structure skip here, growing in the snapshot"),
+        ({"mbstd_group": 1}, "--mbstd-group 1 here, 4 in the snapshot"),
+        ({"mapping_lr_mul": 0.1}, "--mapping-lr-mul 0.1 here, 0.01 in the snapshot"),
+        ({"preset": "tiny"}, "--size 32 here, 16 in the snapshot"),
+    ],
+)
+def test_an_architecture_that_does_not_fit_is_refused(pictures, straight, changes, said):
+    with pytest.raises(InputError, match=said):
+        begun(pictures, straight, **changes)
+
+
+def test_a_warmup_counts_the_steps_that_the_schedule_gives_it(pictures, straight, tmp_path):
+    """12 images are three batches of 4, 15 one of 3 more."""
+    run = train(
+        pictures,
+        tmp_path / "run",
+        init=straight,
+        warmup="0.015kimg",
+        duration="6it",
+        log_every="1it",
+    )
+    assert ["G" in e["losses"] for e in entries(run.path)] == [False] * 4 + [True] * 2
+    # Stopped in the midst of the warm-up, it goes on to the bit.
+    short = train(
+        pictures,
+        tmp_path / "short",
+        init=straight,
+        warmup="0.012kimg",
+        duration="5it",
+    )
+    stopped = train(
+        pictures, tmp_path / "stopped", init=straight, warmup="0.012kimg", duration="4it"
+    )
+    ganvas.resume(stopped, duration="5it", quiet=True)
+    for where in ("weights", "state", "clock"):
+        assert not differences(everything(short.path)[where], everything(stopped.path)[where])
 
 
 @pytest.mark.parametrize("option", ["resume-run-id", "resume-snapshot", "resume-kimg"])

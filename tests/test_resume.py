@@ -230,6 +230,48 @@ def test_killed_before_the_first_snapshot_it_begins_anew(never_stopped, pictures
     assert_as_if_never_stopped(straight, run)
 
 
+@pytest.fixture(scope="module", params=list(METHODS))
+def begun_with(request: pytest.FixtureRequest, pictures: Path, tmp_path_factory):
+    """A run to begin with, and all that a run leaves that began with it and was never stopped."""
+    folder, method = tmp_path_factory.mktemp("begun"), request.param
+    source, settings = folder / "source", {"warmup": "9it"}
+    short = {"duration": "2it", "seed": 3}
+    assert wait_for(in_a_process(lambda: train(method, pictures, source, **short))) == 0
+    settings["init"] = str(source)
+    child = in_a_process(lambda: train(method, pictures, folder / "run", **settings))
+    assert wait_for(child) == 0
+    return method, settings, everything(folder / "run")
+
+
+def test_stopped_in_its_warmup_and_the_weights_that_it_began_with_are_gone(
+    begun_with, pictures, tmp_path
+):
+    method, settings, straight = begun_with
+    run, source = tmp_path / "run", Path(settings["init"])
+    child = in_a_process(lambda: train(method, pictures, run, **settings))
+    assert killed_when(child, logged(run, 1), signal.SIGTERM) == 130
+    assert everything(run)["state"]["clock"]["iterations"] < 9
+    source.rename(tmp_path / "elsewhere")
+    try:
+        assert wait_for(in_a_process(resume, run)) == 0
+    finally:
+        (tmp_path / "elsewhere").rename(source)
+    assert_as_if_never_stopped(straight, run)
+
+
+@pytest.mark.parametrize("trace", ["config.yaml", "samples", "snapshots", "snapshots/latest"])
+def test_killed_at_its_beginning_it_begins_with_the_same_weights(
+    begun_with, pictures, tmp_path, trace
+):
+    method, settings, straight = begun_with
+    run = tmp_path / "run"
+    child = in_a_process(lambda: train(method, pictures, run, **settings))
+    assert killed_when(child, (run / trace).exists) == -signal.SIGKILL
+    assert wait_for(in_a_process(resume, run)) == 0
+    assert_as_if_never_stopped(straight, run)
+    assert not (run / "snapshots" / "000000.000kimg").exists()
+
+
 def test_decoding_in_workers_changes_nothing(never_stopped, pictures, tmp_path):
     method, straight = never_stopped
     run = tmp_path / "run"

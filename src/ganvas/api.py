@@ -1,31 +1,45 @@
 """The command line's words for Python."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ganvas import training
+from ganvas.inference import export as exporting
 from ganvas.inference import load as loading
-from ganvas.methods.base import Method
+from ganvas.inference.export import Exported, Format
+from ganvas.methods.base import Direction, Method
 from ganvas.progress import Bar
 from ganvas.runs.directory import Run
+from ganvas.weights import importing
 
-__all__ = ["Run", "load", "resume", "train"]
+__all__ = ["Run", "export", "import_weights", "load", "resume", "train"]
 
 
 def train(method: str, *, quiet: bool = False, **settings: Any) -> Run:
     """Train: `train("cyclegan", data="horse2zebra", size=128, duration="2h")`.
 
     The settings are the command line's options with underscores; `ganvas methods METHOD` lists
-    them. What the command line would print is printed, unless `quiet`.
+    them. `init` may also be a Run, or a list of weights files. What the command line would
+    print is printed, unless `quiet`.
 
     Raises:
         InputError: a setting, the data or the run directory does not allow it.
     """
+    if settings.get("init") is not None:
+        settings["init"] = source_of(settings["init"])
     config = training.settings_of(method, settings)
     if quiet:
         return training.train(method, config)
     with Bar() as bar:
         return training.train(method, config, bar)
+
+
+def source_of(init: Any) -> str:
+    """What `--init` would say."""
+    if isinstance(init, Run):
+        return str(init.path)
+    return ",".join(map(str, init)) if isinstance(init, list | tuple) else str(init)
 
 
 def resume(
@@ -52,6 +66,27 @@ def resume(
         return training.resume(path, duration, data, device, workers, bar, resume_kimg)
 
 
+def import_weights(
+    files: Sequence[Path | str],
+    out: Path | str,
+    *,
+    method: str | None = None,
+    direction: Direction | None = None,
+    size: str | int | None = None,
+    quiet: bool = False,
+) -> Run:
+    """Make a run of weights of other projects, as `ganvas import` does:
+    `import_weights(["latest_net_G_A.pth", "latest_net_G_B.pth"], "runs/zebras")`.
+
+    Raises:
+        InputError: a file cannot be read or recognised, or they do not belong together.
+    """
+    done = importing.import_weights(files, out, method, direction, size)
+    if not quiet:
+        print("\n".join(done.lines()))
+    return done.run
+
+
 def load(path: Run | Path | str, device: str = "auto") -> Method:
     """A trained method, ready for use: `load("runs/zebras").translate(picture)`, or
     `load("runs/digits").generate(seeds=range(16))`.
@@ -62,3 +97,23 @@ def load(path: Run | Path | str, device: str = "auto") -> Method:
         InputError: there is nothing there that can be loaded.
     """
     return loading.load(path.path if isinstance(path, Run) else path, device)
+
+
+def export(
+    run: Run | Path | str,
+    *,
+    out: Path | str,
+    format: Format = "onnx",
+    direction: Direction | None = None,
+) -> Exported:
+    """Write a trained network for use without ganvas: `export("runs/zebras", out="zebras.onnx")`.
+
+    `run` as for `load`; `out` is a file for onnx (.onnx) and torch (.pt2), and for safetensors a
+    folder. Without a direction the one that was learnt; AtoB where both were, and both as
+    safetensors.
+
+    Raises:
+        InputError: the target is there or has a wrong name, a package is missing, there is
+            nothing to load or no such direction, or the file does not compute what the run does.
+    """
+    return exporting.export(run.path if isinstance(run, Run) else run, out, format, direction)

@@ -24,6 +24,8 @@ from ganvas.errors import InputError, did_you_mean
 from ganvas.schedules import Policy, Schedule
 
 MAX_THREADS = 1024
+HAIR = 1e-9
+"""Of a step: what rounding may add to a whole number of them."""
 Preprocess = Literal[
     "resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "center_crop", "none"
 ]
@@ -58,6 +60,18 @@ class PictureSettings:
     the training before it begins."""
     cache: Literal["auto", "memory", "none"] = "auto"
     """Keep decoded pictures in memory; auto does so when they fit into half of what is free."""
+
+
+@dataclass(kw_only=True)
+class BeginningSettings:
+    """Beginning"""
+
+    init: str | None = None
+    """Begin with trained weights: a run, a snapshot, or weights files of other projects, several
+    with commas between or by a pattern in quotes. Left out: with weights drawn by chance."""
+    warmup: str | None = None
+    """How long only discriminators learn at first, such as 500it or 1ep; 0: not at all.
+    Left out: 500it, at most a tenth of the duration, where --init has no discriminators, else 0."""
 
 
 @dataclass(kw_only=True)
@@ -119,7 +133,9 @@ class MachineSettings:
 
 
 @dataclass(kw_only=True)
-class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings):
+class Settings(
+    MachineSettings, WatchSettings, ScheduleSettings, BeginningSettings, PictureSettings
+):
     """Everything that every method's training needs to know."""
 
     has_ticks: ClassVar[bool] = False
@@ -147,10 +163,11 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
         for name in (*spans, "decay", "ema", "preview_every", "snapshot_every"):
             if (text := getattr(self, name)) is not None:
                 Duration.parse(text, option_name(name))
-        for name in ("duration", "decay", "decay_every", "ema"):
-            if (text := getattr(self, name)) and Duration.parse(text).unit == "tick":
+        counted = {n: getattr(self, n) for n in ("duration", "decay", "decay_every", "ema")}
+        for name, span in (counted | {"warmup": self.warmup_span}).items():
+            if span is not None and Duration.parse(str(span)).unit == "tick":
                 raise InputError(
-                    f"--{option_name(name)} {text}: is not counted in ticks; take kimg"
+                    f"--{option_name(name)} {span}: is not counted in ticks; take kimg"
                 )
         for name in ("log_every", "latest_every", "preview_every", "snapshot_every"):
             text = getattr(self, name)
@@ -158,8 +175,9 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
                 raise InputError(
                     f"--{option_name(name)} {text}: this method has no ticks; take kimg"
                 )
-        if self.ema is not None and Duration.parse(self.ema).is_time:
-            raise InputError(f"--ema {self.ema}: wants ep, it or kimg; time differs by machine")
+        for name, span in (("ema", self.ema), ("warmup", self.warmup_span)):
+            if span is not None and Duration.parse(str(span)).is_time:
+                raise InputError(f"--{name} {span}: wants ep, it or kimg; time differs by machine")
         pair_of_numbers(self.size, "size")
         if self.load_size is not None:
             pair_of_numbers(self.load_size, "load_size")
@@ -197,6 +215,11 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
         if getattr(self, name) <= 0:
             raise InputError(f"--{option_name(name)} {getattr(self, name):g}: must be above 0")
 
+    def shaped_by(self, player: str) -> tuple[str, ...]:
+        """The settings that say how the networks of a player, G or D, are built: with others,
+        trained weights do not fit."""
+        return ()
+
     def channels_of(self, domain: str) -> int | None:
         """How many channels that domain's pictures are taken with; None: as they are."""
         return None
@@ -220,6 +243,10 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
         """Pictures of each domain in the step behind so many images."""
         return self.batch_size
 
+    def steps_to(self, images: float) -> int:
+        """How many steps, from the beginning, show so many images."""
+        return math.ceil(images / self.batch_size - HAIR)
+
     def ticks_at(self, images: int) -> int:
         """How many ticks have ended behind so many images; without ticks always 0."""
         return 0
@@ -232,6 +259,13 @@ class Settings(MachineSettings, WatchSettings, ScheduleSettings, PictureSettings
     @property
     def span(self) -> Duration:
         return Duration.parse(self.duration)
+
+    @property
+    def warmup_span(self) -> Duration | None:
+        """How long only discriminators learn at first; None where they do not."""
+        if self.warmup is None or re.fullmatch(r"0+(\.0*)?(ep|it|kimg)?", self.warmup.strip()):
+            return None
+        return Duration.parse(self.warmup, "warmup")
 
     @property
     def decay_span(self) -> Duration:

@@ -85,6 +85,8 @@ class Training:
     """What the doctor remembers of the last few log lines."""
     most_varied: float = 0.0
     """The greatest variety that pictures made from noise have had."""
+    origin: dict[str, Any] | None = None
+    """Of the weights that it began with: files and networks, for the record."""
 
     def state(self, log: Log) -> dict[str, Any]:
         return {
@@ -127,6 +129,8 @@ class Training:
     def young(self) -> bool:
         """Whether it is too early to worry."""
         done = self.config.span.fraction(self.clock)
+        if self.method.steps <= self.method.warmup_steps:
+            return True
         return done < CHILDHOOD or self.clock.images < CHILDHOOD_IMAGES
 
     @property

@@ -73,6 +73,20 @@ class Picture:
         alpha = None if self.alpha is None else self.alpha[box]
         return replace(self, values=self.values[box], alpha=alpha)
 
+    def stretched(self, width: int, height: int) -> "Picture":
+        """An empty picture of this kind and that size."""
+        values = np.zeros((height, width, self.channels), self.dtype)
+        alpha = None if self.alpha is None else np.zeros((height, width), self.dtype)
+        return replace(self, values=values, alpha=alpha)
+
+    def put(self, top: int, left: int, part: "Picture") -> None:
+        """Lay a picture of the same kind onto this one."""
+        width, height = part.size
+        box = slice(top, top + height), slice(left, left + width)
+        self.values[box] = part.values
+        if self.alpha is not None and part.alpha is not None:
+            self.alpha[box] = part.alpha
+
     def with_channels(self, channels: int, alpha: Alpha = "white") -> np.ndarray:
         """(H, W, channels), alpha treated as the settings say.
 

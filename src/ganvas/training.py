@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ganvas.clock import Clock
+from ganvas.clock import Clock, Duration
 from ganvas.config import Settings, option_name
 from ganvas.data.opening import open_training_set
 from ganvas.data.samples import suggested
@@ -19,7 +19,9 @@ from ganvas.data.training_set import TrainingSet
 from ganvas.engine import Engine, seed_step
 from ganvas.errors import InputError
 from ganvas.loop import Nobody, Training, Watcher, loop, preview
+from ganvas.loop import snapshot as snapshot_now
 from ganvas.methods import method_class
+from ganvas.methods.base import Method
 from ganvas.runs.describe import describe_run
 from ganvas.runs.directory import Run, is_run
 from ganvas.runs.log import Log
@@ -31,22 +33,37 @@ from ganvas.runs.snapshots import (
     load_state,
     load_weights,
 )
+from ganvas.weights.start import (
+    Start,
+    begin_with,
+    located_start,
+    read_start,
+    refuse_differences,
+    taken_over,
+)
 
 FEW_STEPS = 300
+WARMUP_STEPS = 500
 
 
 def settings_of(method: str, given: dict[str, Any]) -> Settings:
-    """A method's settings: those given, else those of the preset, else for a built-in sample those
-    that suit it.
+    """A method's settings: those given, else what the weights of --init were built by, else those
+    of the preset, else for a built-in sample those that suit it.
 
     Raises:
-        InputError: an unknown name, or a value that no training can have.
+        InputError: an unknown name, or a value that no training can have, or with which the
+            weights of --init do not fit.
     """
     kind = method_class(method).Config
     given = {name.replace("-", "_"): value for name, value in given.items()}
     fitting = suggested(str(given.get("data", "")), method)
     preset = kind.presets.get(str((fitting | given).get("preset")), {})
-    return kind.from_mapping(fitting | preset | given)
+    taken: dict[str, Any] = {}
+    if given.get("init"):
+        # A preset that was asked for by name is given as much as its settings would be.
+        asked = preset | given if given.get("preset") else given
+        taken = taken_over(read_start(str(given["init"]), method), method, asked)
+    return kind.from_mapping(fitting | preset | taken | given)
 
 
 def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:
@@ -61,6 +78,7 @@ def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:
     training = prepare(method, config, watcher, run)
     # Absolute in the record, so that the run can be resumed from any folder.
     config.data = located(config.data)
+    config.init = located_start(config.init) if config.init else None
     with full_disk_said(run):
         run.make()
         with run.locked():
@@ -73,12 +91,20 @@ def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:
 def begin(training: Training, method: str, watcher: Watcher) -> None:
     """The first session of a run: its record, the first preview, the loop."""
     t = training
-    t.run.write_record(describe_run(method, t.config, t.method, t.data, t.engine.description))
+    where = t.engine.description
+    t.run.write_record(describe_run(method, t.config, t.method, t.data, where, t.origin))
     watcher.beginning(t)
     log = Log(t.run.path, t.config.tensorboard, t.method.dialect)
     log.begin(t.clock)
     first_pictures(t, log)
+    keep_start(t, log)
     loop(t, log, watcher)
+
+
+def keep_start(training: Training, log: Log) -> None:
+    """A snapshot of what came from outside: resuming shall not need it any more."""
+    if training.origin is not None:
+        snapshot_now(training, log)
 
 
 def first_pictures(training: Training, log: Log) -> None:
@@ -125,15 +151,21 @@ def resume(
     run = Run.open(path)
     record = run.record
     kind = method_class(record["method"])
+    if "imported" in record.get("provenance", {}):
+        raise InputError(
+            f"{path}: was imported and holds weights, but no training to resume; begin one from "
+            f"them with `ganvas train {record['method']} --init {path}`"
+        )
     given = {"duration": duration, "data": data, "device": device, "workers": workers}
     given = {name: value for name, value in given.items() if value is not None}
     kind.Config.from_mapping(record["settings"], f"{run.path}/config.yaml")
     config = kind.Config.from_mapping(record["settings"] | given)
     with run.locked(), full_disk_said(run):
-        training = prepare(record["method"], config, watcher, run)
-        check_fingerprint(record, training.data, config.data)
-        log = Log(run.path, config.tensorboard, kind.dialect)
         snapshot = run.snapshot()
+        training = prepare(record["method"], config, watcher, run, fresh=snapshot is None)
+        check_fingerprint(record, training.data, config.data)
+        check_origin(record, training.origin, config.init)
+        log = Log(run.path, config.tensorboard, kind.dialect)
         if snapshot is not None:
             load_weights(training.method, snapshot / "model.safetensors")
             training.load_state(load_state(snapshot), log)
@@ -157,6 +189,7 @@ def resume(
         log.begin(training.clock)
         if snapshot is None:
             first_pictures(training, log)
+            keep_start(training, log)
         loop(training, log, watcher)
     return run
 
@@ -174,8 +207,11 @@ def assume(training: Training, kimg: float) -> None:
     clock.ticks = training.config.ticks_at(clock.images)
 
 
-def prepare(method: str, config: Settings, watcher: Watcher, run: Run) -> Training:
-    """The training as it stands before its first step; nothing is written.
+def prepare(
+    method: str, config: Settings, watcher: Watcher, run: Run, fresh: bool = True
+) -> Training:
+    """The training as it stands before its first step; nothing is written. Only a `fresh` one,
+    which no snapshot stands for yet, looks at --init.
 
     Raises:
         InputError: the device, the data or the networks do not allow it.
@@ -188,6 +224,9 @@ def prepare(method: str, config: Settings, watcher: Watcher, run: Run) -> Traini
             for n, v in kept.items()
         )
         watcher.said(f"{config.data} comes with settings for what is left out: {text}")
+    start = read_start(config.init, method) if fresh and config.init else None
+    if start:
+        refuse_differences(start, {name: getattr(config, name) for name in start.shape})
     engine = Engine.start(config.device, config.precision, config.threads)
     data = open_training_set(kind.data, config, watcher.reading)
     config.check_whole({size for _, size in data.whole_sizes()})
@@ -198,7 +237,14 @@ def prepare(method: str, config: Settings, watcher: Watcher, run: Run) -> Traini
     torch.manual_seed(config.seed)
     network = engine.place(kind(config, data.channels, data.classes))
     network.scales = data.scales
-    if (steps := steps_of(config, data.epoch_size)) < FEW_STEPS:
+    clock = Clock(data.epoch_size)
+    if start:
+        begin_with(network, start)
+        # Where a schedule of the method's own stood with these weights is not where it begins.
+        network.plan(clock)
+        for note in start.notes(network):
+            watcher.said(note)
+    if (steps := steps_of(config.span, config, data.epoch_size)) < FEW_STEPS:
         each = config.batch_size_at(0)
         watcher.said(
             f"--duration {config.duration}: is {steps:.0f} steps of {each} pictures, few to learn "
@@ -208,23 +254,44 @@ def prepare(method: str, config: Settings, watcher: Watcher, run: Run) -> Traini
         watcher.said(f"--decay: without effect, for --lr-policy is {config.lr_policy}")
     for note in network.notes:
         watcher.said(note)
-    clock = Clock(data.epoch_size)
-    return Training(run, config, network, data, engine, clock, config.schedule)
+    set_warmup(network, config, data.epoch_size, start, watcher)
+    origin = start.provenance if start else None
+    return Training(run, config, network, data, engine, clock, config.schedule, origin=origin)
 
 
-def steps_of(config: Settings, epoch_size: int) -> float:
-    """How many steps the training will take, counted up to those that are not few; infinite where
-    it is measured in time."""
-    span = config.span
-    if span.is_time:
-        return math.inf
-    if span.unit == "it":
-        return span.amount
-    images = span.amount * {"ep": epoch_size, "kimg": 1000}[span.unit]
-    done = steps = 0
-    while done < images and steps < FEW_STEPS:
-        done, steps = done + config.batch_size_at(done), steps + 1
-    return steps
+def set_warmup(
+    method: Method, config: Settings, epoch_size: int, start: Start | None, watcher: Watcher
+) -> None:
+    """Tell the method how many steps only discriminators learn, and say it where it is so.
+
+    Raises:
+        InputError: that is as long as the training.
+    """
+    steps = steps_of(config.span, config, epoch_size)
+    if start and config.warmup is None:
+        judges = [name for name, n in method.networks().items() if n in method.players["D"]]
+        if start.missing(judges):
+            most = math.inf if config.span.is_time else steps // 10
+            config.warmup = f"{int(min(WARMUP_STEPS, most))}it"
+    if config.warmup_span is None:
+        return
+    method.warmup_steps = math.ceil(steps_of(config.warmup_span, config, epoch_size))
+    if method.warmup_steps >= steps:
+        raise InputError(
+            f"--warmup {config.warmup}: is as long as --duration {config.duration}, and generators "
+            "would learn nothing; give a shorter one"
+        )
+    watcher.said(
+        f"--warmup {config.warmup}: for the first {method.warmup_steps} steps only discriminators "
+        "learn, and generators stand still"
+    )
+
+
+def steps_of(span: Duration, config: Settings, epoch_size: int) -> float:
+    """How many steps that span is, from the beginning; infinite where it is measured in time."""
+    if span.is_time or span.unit == "it":
+        return math.inf if span.is_time else span.amount
+    return config.steps_to(span.amount * {"ep": epoch_size, "kimg": 1000}[span.unit])
 
 
 def finish_saving(training: Training) -> None:
@@ -234,7 +301,7 @@ def finish_saving(training: Training) -> None:
     before = t.clock.copy()
     before.images, before.iterations = before.images - before.latest, before.iterations - 1
     before.ticks = t.config.ticks_at(before.images)
-    due = not every.is_time and every.passed_between(before, t.clock)
+    due = t.clock.iterations > 0 and not every.is_time and every.passed_between(before, t.clock)
     if due and (t.run.snapshots / "latest").is_dir():
         keep_latest_as(t.run, t.clock.label)
         drop_old(t.run, t.config.keep)
@@ -250,6 +317,16 @@ def check_fingerprint(record: dict[str, Any], data: TrainingSet, source: str) ->
         raise InputError(
             f"--data {source}: the pictures in {' and '.join(changed)} are not those that this run "
             "was trained on; put them back, or say where they are with --data"
+        )
+
+
+def check_origin(record: dict[str, Any], origin: dict[str, Any] | None, source: str | None) -> None:
+    """Refuse to begin anew with other weights than those that the run began with."""
+    known = record.get("provenance", {}).get("init")
+    if origin is not None and known and origin["files"] != known["files"]:
+        raise InputError(
+            f"--init {source}: is not what this run was begun with, and there is no snapshot yet; "
+            "begin a new run"
         )
 
 

@@ -152,7 +152,9 @@ CASES = {
     "to continue": (
         "train cyclegan --dataroot data --continue_train",
         "--continue_train: use `ganvas resume RUN`",
+        "a new training begins with --init",
     ),
+    "CUT's way to begin": ("train cyclegan --pretrained_name x", "--pretrained_name: use --init"),
     "the reference's name": ("train cyclegan --dataroot data --name x", "--name: ", "--out RUN"),
     "the reference's model": (
         "train --dataroot data --model cycle_gan",
@@ -203,6 +205,29 @@ CASES = {
     "resuming without pictures": ("resume run --data nowhere", "--data nowhere: there is no such"),
     "a report of nothing": ("report nowhere", "nowhere: there is no such run directory"),
     "a report of no run": ("report data", "data: is no run directory"),
+    # weights
+    "translating with a file of weights": (
+        "translate no.zip data --out new",
+        "no.zip: is neither a run directory nor a snapshot; `ganvas import` makes a run of",
+    ),
+    "importing nothing": ("import --out new", "import: name at least one weights file"),
+    "importing to nowhere": ("import no.zip", "--out: is missing"),
+    "importing what is not there": ("import gone.pth --out new", "gone.pth: there is no such file"),
+    "importing a folder": ("import data --out new", "data: is a folder; name the files in it"),
+    "importing pictures": (
+        "import data/trainA/0.png --out new",
+        "0.png: is damaged, cut off, or no",
+    ),
+    "importing over a run": ("import no.zip --out run", "--out run: exists and is not empty"),
+    "beginning with nothing": (f"{TRAIN} --init gone", "--init gone: there is"),
+    "beginning with an unborn run": (f"{TRAIN} --init unborn", "unborn: has no snapshot yet"),
+    "beginning with torn weights": (f"{TRAIN} --init torn", "model.safetensors: cannot be read"),
+    "beginning with other widths": (
+        f"{TRAIN} --init run --ngf 64 --n-blocks 9",
+        "--init run: does not fit this training: --n-blocks 9 here, 1 in the snapshot; --ngf 64",
+    ),
+    "a warmup in hours": (f"{TRAIN} --warmup 1h", "--warmup 1h: wants ep, it or kimg"),
+    "a filter in a unet": (f"{TRAIN} --generator unet --antialias both", "is for --generator res"),
     # translation
     "translating with nothing": (
         "translate nowhere data --out new",
@@ -295,7 +320,10 @@ CASES |= {
         DCGAN + "--real-label 1.3",
         "--real-label 1.3: must be from 0 to 1",
     ),
-    "a network that is none": (DCGAN + "--netG G.pth", "--netG: leave it out"),
+    "a network that is none": (
+        DCGAN + "--netG G.pth",
+        "--netG: dcgan has one architecture; to begin with files, --init",
+    ),
     "sizes that a penalty would compare": (
         "train cyclegan --data sizes --out new --gp 10 --preprocess none",
         "--gp-at mixed: compares real with generated pictures",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from making import noise
 from PIL import Image
 
 from ganvas.cli import main
@@ -191,3 +192,36 @@ def test_arrays_of_any_type_pass_in_python():
     assert np.array_equal(np.asarray(picture), deep)
     clear = values_of("uint16", 2)
     assert np.array_equal(grey.translate(clear)[:, :, 1], clear[:, :, 1])
+
+
+@pytest.mark.parametrize("source", ["clear.png", "deep.tif"])
+def test_tiles_make_the_same_file(source, tiny_run, tmp_path, capsys):
+    """Chance stands for a translation: 61x47 is a multiple of nothing."""
+    values = CHANCE.integers(0, 65536, (47, 61, 3), dtype=np.uint16)
+    alpha = None if source.endswith("tif") else CHANCE.integers(0, 256, (47, 61), dtype=np.uint8)
+    picture = Picture(values if alpha is None else (values // 256).astype(np.uint8), alpha)
+    (tmp_path / source).write_bytes(encode(picture, Path(source).suffix))
+    whole = translated(tiny_run, tmp_path / source, tmp_path / "whole")
+    tiles = translated(tiny_run, tmp_path / source, tmp_path / "tiles", "--tile", "16")
+    whole, tiles = (decode(path.read_bytes(), "x") for path in (whole, tiles))
+    assert whole.values.std() > 0
+    step = 1 if alpha is not None else 65535 * 5e-5  # 1e-4 in [-1, 1]
+    assert np.abs(whole.values.astype(float) - tiles.values).max() <= step
+    if alpha is not None:
+        assert tiles.alpha is not None
+        assert np.array_equal(tiles.alpha, alpha)
+
+
+def test_a_picture_that_memory_does_not_hold_goes_in_tiles_unasked(
+    tiny_run, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("ganvas.inference.translate.free_memory", lambda: 5e5)
+    noise(0, 130, 150, 3).save(tmp_path / "large.png")
+    result = translated(tiny_run, tmp_path / "large.png", tmp_path / "out")
+    assert "large.png: too large for the memory that is free; in tiles of" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    monkeypatch.undo()
+    whole = translated(tiny_run, tmp_path / "large.png", tmp_path / "whole")
+    apart = np.asarray(Image.open(result)).astype(int) - np.asarray(Image.open(whole))
+    assert np.abs(apart).max() <= 1

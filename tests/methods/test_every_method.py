@@ -53,6 +53,7 @@ OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"generator": "unet", "n_downs": 5, "ngf": 2},
         {"discriminator": "pixel"},
         {"dropout": True},
+        {"antialias": "both"},
         {"direction": "BtoA"},
         {"lambda_identity": 0, "pool_size": 0},
     ],
@@ -351,6 +352,31 @@ def test_players_take_turns_as_they_are_told(kind, d_steps, moves):
         assert moved == set(wanted)
         assert any(name.startswith("D_") or name == "D" for name in losses) == ("D" in wanted)
         assert any(name.startswith("G") for name in losses) == ("G" in wanted)
+
+
+def test_generators_stand_still_to_the_bit_while_discriminators_warm_up(kind):
+    method = make(kind, d_steps="1/2", ema="1kimg")
+    method.warmup_steps = 2
+    own = [n for n, module in method.networks().items() if module in method.players["G"]]
+
+    def generators() -> dict[str, Tensor]:
+        state = copy.deepcopy(method.state_dict())
+        return {key: value for key, value in state.items() if key.split(".")[0] in own}
+
+    before = generators()
+    for _ in range(2):
+        losses = method.step(batch_of(method))
+        assert not any(name.startswith("G") for name in losses)
+    assert all(torch.equal(value, before[key]) for key, value in generators().items())
+    assert method.descents == {"G": 0, "D": 2}
+    # Then the turns begin, as if from the first step.
+    for wanted in ({"G": 1, "D": 2}, {"G": 2, "D": 3}):
+        method.step(batch_of(method))
+        assert method.descents == wanted
+    moved = [key for key, value in generators().items() if not torch.equal(value, before[key])]
+    statistics = [key for key in before if key.endswith("running_mean")]
+    assert moved
+    assert set(statistics) <= set(moved)
 
 
 def test_the_doctor_is_given_what_it_looks_at(kind):

@@ -75,6 +75,18 @@ SMALL = Config(
 )
 
 
+CHANGES = [{}, {"lod_transition_kimg": 0.0}, {"lod_training_kimg": 0.0}, {"structure": "fixed"}]
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+@given(images=st.integers(1, 700))
+def test_steps_are_counted_as_they_are_done(changes, images):
+    c, shown, steps = replace(SMALL, **changes), 0, 0
+    while shown < images:
+        shown, steps = shown + c.batch_size_at(shown), steps + 1
+    assert c.steps_to(images) == steps
+
+
 @pytest.mark.parametrize("changes", [{}, {"lod_transition_kimg": 0.0}, {"lod_training_kimg": 0.0}])
 def test_ticks_end_as_in_the_published_loop(changes):
     """A tick ends as soon as it is as long as those of the resolution of that moment."""

@@ -12,6 +12,7 @@ from ganvas.methods.dcgan import DiscriminatorNetwork
 from ganvas.networks.init import init_weights
 from ganvas.networks.norms import InstanceNorm2d
 from ganvas.networks.patchgan import PatchDiscriminator, PixelDiscriminator, smallest_patched
+from ganvas.networks.resampling import BlurDown, BlurUp
 from ganvas.networks.resnet import ResnetGenerator
 from ganvas.networks.unet import UnetGenerator
 
@@ -26,6 +27,9 @@ FULL_SIZE = {
 }
 SMALL = {
     "resnet": lambda norm: ResnetGenerator(3, 2, 4, n_blocks=1, norm=norm),
+    "resnet, anti-aliased": lambda norm: ResnetGenerator(
+        3, 2, 4, n_blocks=1, norm=norm, antialias="both"
+    ),
     "unet": lambda norm: UnetGenerator(3, 2, 2, n_downs=5, norm=norm),
     "patch": lambda norm: PatchDiscriminator(3, 4, n_layers=2, norm=norm),
     "pixel": lambda norm: PixelDiscriminator(3, 4, norm=norm),
@@ -71,9 +75,10 @@ def test_a_unet_answers_as_the_reference_whose_weights_it_takes(shared: Path):
     assert D_real.mean().item() == pytest.approx(wanted["D_real"], rel=1e-4)
 
 
-@pytest.mark.parametrize("shape", [(32, 32), (64, 32), (36, 44)])
-def test_a_resnet_keeps_the_size_of_pictures_that_fit_its_stride(shape: tuple[int, int]):
-    network = ResnetGenerator(3, 1, 4, n_blocks=1)
+@pytest.mark.parametrize("antialias", ["none", "down", "up", "both"])
+@pytest.mark.parametrize("shape", [(8, 8), (64, 32), (36, 44)])
+def test_a_resnet_keeps_the_size_of_pictures_that_fit_its_stride(shape, antialias):
+    network = ResnetGenerator(3, 1, 4, n_blocks=1, antialias=antialias)
     assert network(torch.zeros(1, 3, *shape)).shape == (1, 1, *shape)
 
 
@@ -161,3 +166,22 @@ def test_initial_weights_have_the_spread_that_their_name_says(name):
     assert conv.weight.std().item() == pytest.approx(wanted, rel=0.03)
     assert conv.bias is not None
     assert conv.bias.abs().max() == 0
+
+
+def test_a_filter_that_halves_keeps_what_is_even_and_takes_out_what_would_fold():
+    x = torch.linspace(-1, 1, 16).expand(1, 2, 16, 16)
+    ramp = BlurDown(2)(x)
+    assert ramp.shape == (1, 2, 8, 8)
+    # 1 2 1 around every second pixel of a ramp is that pixel; the first is reflected.
+    torch.testing.assert_close(ramp[..., 1:], x[..., ::2, 2::2])
+    checkers = torch.ones(1, 2, 16, 16)
+    checkers[..., ::2] = -1
+    torch.testing.assert_close(BlurDown(2)(checkers), torch.zeros(1, 2, 8, 8))
+
+
+def test_a_filter_that_doubles_is_linear_between_pixels():
+    x = torch.arange(4.0).expand(1, 3, 4, 4)
+    # 1 3 3 1 over a row of zeros in between: 3/4 of the nearer pixel and 1/4 of the other.
+    wanted = torch.tensor([0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.0])
+    torch.testing.assert_close(BlurUp(3)(x), wanted.expand(1, 3, 8, 8))
+    assert BlurUp(3)(torch.ones(2, 3, 5, 7)).eq(1).all()

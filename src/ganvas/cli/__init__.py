@@ -16,6 +16,8 @@ COMMANDS = {
     "resume": ("resume:resume", "Go on exactly where a run stopped."),
     "translate": ("translate:translate", "Put files, folders or globs through a trained run."),
     "generate": ("generate:generate", "Make pictures, or a film, from noise."),
+    "import": ("importing:importing", "Take in weights of other projects, as a run."),
+    "export": ("export:export", "Write a trained network for use without ganvas."),
     "report": ("report:report", "Write a run's report.html anew."),
     "data": ("data:app", "Look at picture sets, write built-in ones, fetch published ones."),
     "methods": ("methods:methods", "List the methods, and every option of one."),

@@ -45,7 +45,9 @@ RENAMED = {
 }
 
 REFUSED = {
-    "continue-train": "use `ganvas resume RUN`, which needs no other option",
+    "continue-train": "use `ganvas resume RUN`, which needs no other option; of networks that "
+    "another project trained, a new training begins with --init FILES",
+    "pretrained-name": "use --init with the files or the run to begin with",
     "epoch-count": "use `ganvas resume RUN`, which knows where it stood",
     "model": "name the method first: `ganvas train cyclegan --data ...`, or pix2pix",
     "name": "name the run directory: --out RUN",
@@ -168,7 +170,9 @@ def accept_reference_spellings(argv: list[str]) -> list[str]:
         if argv[:1] == ["train"] and name in REFUSED:
             raise InputError(f"{token}: {REFUSED[name]}")
         if argv[:2] == ["train", "dcgan"] and name in ("netG", "netD"):
-            raise InputError(f"{token}: leave it out: dcgan has one architecture, and starts anew")
+            raise InputError(
+                f"{token}: dcgan has one architecture; to begin with files, --init A,B"
+            )
         if value is None and (name in TURNED or name in TOGETHER):
             raise InputError(f"{token}: wants a value")
         if name in TOGETHER or name == "no-lsgan":

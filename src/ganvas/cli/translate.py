@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from ganvas.cli.numbers import Whole
+from ganvas.cli.numbers import MaybeWhole, Whole
 
 Format = Literal["png", "tif", "npy", "npz", "jpg", "webp", "bmp", "ppm"]
 
@@ -19,6 +19,8 @@ def translate(
     side_by_side: bool = False,
     format: Format | None = None,
     alpha: Literal["keep", "drop"] = "keep",
+    tile: MaybeWhole = None,
+    overlap: MaybeWhole = None,
     device: str = "auto",
     max_bad: Whole = 0,
     skip_existing: bool = False,
@@ -41,6 +43,11 @@ def translate(
         What to write. Left out: the input's own format, or the nearest that holds the result.
     alpha
         keep gives the result its input's alpha; drop leaves it out.
+    tile
+        Translate in windows of so many pixels a side, for pictures larger than memory; the result
+        is the same. Left out: only where a picture would not fit.
+    overlap
+        Not needed: tiles overlap by what each layer sees, so that none shows.
     device
         cpu, cuda, mps; auto takes the fastest that is there.
     max_bad
@@ -59,6 +66,10 @@ def translate(
         raise InputError("translate: name at least one picture, folder or glob after the run")
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: is a file; name a folder to write into")
+    if tile is not None and tile < 1:
+        raise InputError(f"--tile {tile}: must be at least 1")
+    if overlap is not None:
+        print("--overlap: left aside; tiles overlap by what each layer sees, so that none shows")
     method = translator_of(load(run, device))
     jobs = plan(list(inputs), out, method.scales[direction[-1]], skip_existing, format)
     half = ("A" if direction == "AtoB" else "B") if side_by_side else None
@@ -67,7 +78,13 @@ def translate(
     started = time.perf_counter()
     with Watched(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as progress:
         say = partial(progress.console.print, markup=False, highlight=False, soft_wrap=True)
-        results = translate_all(method, jobs, direction, half, alpha == "keep", say)
+        tiles = progress.add_task("", total=100, visible=False)
+
+        def on_tile(part: float) -> None:
+            progress.update(tiles, completed=round(100 * part), visible=part < 1)
+
+        keep = alpha == "keep"
+        results = translate_all(method, jobs, direction, half, keep, tile, say, on_tile)
         done = sum(1 for _ in progress.track(results, len(jobs)))
     for problem in bad.values():
         print(f"left out: {problem}")

@@ -1,15 +1,18 @@
 """A trained method from a run, a snapshot or a weights file."""
 
 from pathlib import Path
-from typing import Any
 
 from ganvas.engine import Engine
-from ganvas.errors import InputError
 from ganvas.methods import method_class
 from ganvas.methods.base import Method
-from ganvas.runs.directory import Run, is_run
-from ganvas.runs.snapshots import DESCRIPTION, WEIGHTS, load_weights, read_description
-from ganvas.scales import Scale
+from ganvas.runs.snapshots import (
+    DESCRIPTION,
+    WEIGHTS,
+    load_weights,
+    read_description,
+    scales_in,
+    snapshot_folder,
+)
 
 
 def load(path: Path | str, device: str = "auto") -> Method:
@@ -26,33 +29,8 @@ def load(path: Path | str, device: str = "auto") -> Method:
     config = kind.Config.from_mapping(description["settings"], str(folder / DESCRIPTION))
     method = kind(config, description["channels"], description.get("classes", ()))
     method.scales |= scales_in(description)
+    # What was imported may lack networks; these are left out rather than made up.
+    method.drop(*(method.networks().keys() - description["networks"]))
     load_weights(method, folder / WEIGHTS)
     method.requires_grad_(False).eval()
     return Engine.start(device).place(method)
-
-
-def scales_in(description: dict[str, Any]) -> dict[str, Scale]:
-    """How each domain's values become [-1, 1]; those that are not told are of 8 bits."""
-    told = description.get("pictures", {})
-    return {
-        domain: Scale.from_description(told[domain])
-        for domain in description["channels"]
-        if domain in told
-    }
-
-
-def snapshot_folder(path: Path) -> Path:
-    if path.is_file() and path.suffix == ".safetensors":
-        path = path.parent
-    if (path / DESCRIPTION).is_file():
-        return path
-    if is_run(path):
-        found = Run(path).snapshot()
-        if found is None:
-            raise InputError(
-                f"{path}: has no snapshot yet; go on with `ganvas resume {path}` until it has"
-            )
-        return found
-    if not path.exists():
-        raise InputError(f"{path}: there is no such run or snapshot")
-    raise InputError(f"{path}: is neither a run directory nor a snapshot")

@@ -7,11 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import torch
+from torch import Tensor
+
 from ganvas.data.decode import decode_entry
 from ganvas.data.encode import encode, fitting, holds
+from ganvas.data.parts import free_memory
 from ganvas.data.sources import SUFFIXES, Entry, FileEntry, Half, files_below, is_picture
 from ganvas.data.survey import look_at_all
 from ganvas.errors import InputError
+from ganvas.inference.tiles.fitting import choose_tile
+from ganvas.inference.tiles.tiled import translate_tiled
 from ganvas.methods.base import Direction, Method
 from ganvas.methods.translator import Translator
 from ganvas.pictures import Picture, counted
@@ -156,20 +162,77 @@ def translate_all(
     direction: Direction,
     half: Literal["A", "B"] | None = None,
     keep_alpha: bool = True,
+    tile: int | None = None,
     say: Callable[[str], object] = print,
+    on_tile: Callable[[float], object] | None = None,
 ) -> Iterator[Job]:
-    """Translate one after the other, and yield each when its result is written."""
+    """Translate one after the other, and yield each when its result is written: in tiles of that
+    size, or where a picture would not fit into memory whole. `on_tile` is told which part of a
+    picture in tiles is done."""
     for job in jobs:
         entry = job.entry(half)
         picture = decode_entry(entry, entry.read())
         try:
             if text := outside_said(method.scales[direction[0]], picture):
                 say(f"{job.source}: {text}")
-            result = method.translate_picture(picture, direction)
+            side = tile or tile_for(method, picture, direction)
+            if side and not tile:
+                say(f"{job.source}: too large for the memory that is free; in tiles of {side}")
+            result = translate_picture(method, picture, direction, side, on_tile)
         except InputError as error:
             raise InputError(f"{job.source}: {error}") from None
         save(result if keep_alpha else replace(result, alpha=None), job.target)
         yield job
+
+
+def tile_for(method: Translator, picture: Picture, direction: Direction) -> int | None:
+    """The tile for a picture that does not fit into memory whole; None where it does."""
+    network = method.translator(direction)
+    device, (width, height) = next(network.parameters()).device, picture.size
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
+    limits = {"stride": method.config.stride, "smallest": method.smallest}
+    return choose_tile(network, (height, width), free, **limits)
+
+
+def translate_picture(
+    method: Translator,
+    picture: Picture,
+    direction: Direction,
+    tile: int | None = None,
+    on_tile: Callable[[float], object] | None = None,
+) -> Picture:
+    """Translate a picture, in tiles of that size where one is given: the answer is the same, to
+    rounding, with the memory of a tile.
+
+    Raises:
+        InputError: its channels or values do not fit.
+    """
+    if tile is None:
+        return method.translate_picture(picture, direction)
+    width, height = picture.size
+    done: list[Picture] = []
+
+    def part(top: int, left: int, h: int, w: int) -> Picture:
+        return picture.cut(left, top, left + w, top + h)
+
+    def write(top: int, left: int, y: Tensor) -> None:
+        h, w = y.shape[1:]
+        answer = method.answer(y, part(top, left, h, w), direction)
+        if not done:
+            done.append(answer.stretched(width, height))
+        done[0].put(top, left, answer)
+
+    translate_tiled(
+        method.translator(direction),
+        lambda *window: method.given(part(*window), direction),
+        write,
+        (height, width),
+        tile=tile,
+        stride=method.config.stride,
+        smallest=method.smallest,
+        progress=on_tile,
+    )
+    return done[0]
 
 
 def translator_of(method: Method) -> Translator:

@@ -15,6 +15,7 @@ from ganvas.losses import total
 from ganvas.losses.objectives import OBJECTIVES, Objective
 from ganvas.losses.penalties import clip_weights, drift, gradient_penalty, lazy_weight, r1, r2
 from ganvas.methods.base import Method
+from ganvas.networks.norms import hold_statistics
 
 ObjectiveName = Literal[
     "lsgan",
@@ -140,9 +141,13 @@ class Adversarial(Method):
         self.objective = with_labels(OBJECTIVES[config.objective], config)
 
     def whose_turn(self) -> frozenset[str]:
-        """Begin a step: the players that move in it, by --d-steps."""
+        """Begin a step: the players that move in it, by --warmup and then by --d-steps."""
         self.vitals = {}
-        done, self.steps = self.steps, self.steps + 1
+        done, self.steps = self.steps - self.warmup_steps, self.steps + 1
+        if self.warmup_steps:
+            hold_statistics(self.players["G"], held=done < 0)
+        if done < 0:
+            return frozenset("D")
         pace = self.rules.pace
         rates = {"D": min(pace, Fraction(1)), "G": min(1 / pace, Fraction(1))}
         return frozenset(

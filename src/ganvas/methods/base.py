@@ -53,6 +53,8 @@ class Method(nn.Module):
     """Whether previews show real pictures too."""
     dialect: ClassVar[Literal["cyclegan", "dcgan", "stylegan"]]
     """Whose way of writing a line of losses its users know."""
+    published_keys: ClassVar[bool] = True
+    """Whether networks' state dicts have the keys of the published code."""
 
     def __init__(
         self, config: Settings, channels: Mapping[str, int], classes: Sequence[str] = ()
@@ -68,6 +70,8 @@ class Method(nn.Module):
         self.averages = nn.ModuleDict()
         self.steps = 0
         """Steps begun so far."""
+        self.warmup_steps = 0
+        """So many steps at the beginning move discriminators only, while generators stand still."""
         self.descents: dict[str, int] = {}
         """How often each player has descended."""
         self.vitals: dict[str, Tensor] = {}
@@ -171,8 +175,25 @@ class Method(nn.Module):
             for kept, current in zip(average.buffers(), network.buffers(), strict=True):
                 kept.copy_(current)
 
+    def drop(self, *names: str) -> None:
+        """Take networks out that there are no weights of. Such a method can be used, as far as
+        what is left goes, and not trained."""
+        for name in names:
+            delattr(self, name)
+            if name in self.averages:
+                del self.averages[name]
+
     def best(self, name: str) -> nn.Module:
-        """The network to use: its average where one is kept."""
+        """The network to use: its average where one is kept.
+
+        Raises:
+            InputError: it has been dropped.
+        """
+        if name not in self._modules:
+            raise InputError(
+                f"{name}: is not there, for this {self.name} was imported without it; there is "
+                f"{', '.join(self.networks())}"
+            )
         return self.averages[name] if name in self.averages else self.get_submodule(name)
 
     def plan(self, clock: Clock) -> None:

@@ -130,7 +130,14 @@ class CycleGAN(Translator):
         return forth | back
 
     def translator(self, direction: Direction) -> nn.Module:
-        return self.best("G_A" if direction == self.config.direction else "G_B")
+        name = "G_A" if direction == self.config.direction else "G_B"
+        if name not in self.networks():
+            other = "BtoA" if direction == "AtoB" else "AtoB"
+            raise InputError(
+                f"--direction {direction}: this run was imported without {name}, which translates "
+                f"that way; import it too, or take --direction {other}"
+            )
+        return self.best(name)
 
     @property
     def smallest(self) -> int:

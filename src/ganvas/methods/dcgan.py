@@ -84,6 +84,10 @@ class Config(AdversarialSettings):
     def channels_of(self, domain: str) -> int | None:
         return self.channels
 
+    def shaped_by(self, player: str) -> tuple[str, ...]:
+        own = ("nz", "ngf") if player == "G" else ("ndf", "norm_D")
+        return (*own, "size", "conditional")
+
     def range_of(self, domain: str) -> str | None:
         return self.range
 

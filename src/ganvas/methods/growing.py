@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from math import floor
+from math import ceil, floor
 from typing import ClassVar
 
 import numpy as np
 
-from ganvas.config import option_name
+from ganvas.config import HAIR, option_name
 from ganvas.errors import InputError
 from ganvas.methods.adversarial import AdversarialSettings
 from ganvas.networks.stylegan import MOST_BASE, Pyramid, Structure, halvings
@@ -171,15 +171,27 @@ class GrowingSettings(AdversarialSettings):
 
     def tick_lengths(self) -> Iterator[tuple[int, int, int]]:
         """(first image, image behind the last, images of a tick) for each resolution in turn."""
+        for start, end, resolution in self.reached():
+            kimg = self.tables["tick_kimg_dict"].get(resolution, self.tick_kimg)
+            yield start, end, max(round(kimg * 1000), 1)
+
+    def steps_to(self, images: float) -> int:
+        steps = done = 0
+        for start, end, _ in self.reached():
+            size = self.batch_size_at(start)
+            more = max(ceil((min(images, end) - done) / size - HAIR), 0)
+            steps, done = steps + more, done + more * size
+        return steps
+
+    def reached(self) -> Iterator[tuple[int, int, int]]:
+        """(first image, image behind the last, resolution) for each resolution in turn."""
         (training, transition), start = self.phase, 0
         phases = self.first_lod if self.grows else 0
         for n in range(phases + 1):
-            resolution = FIRST * 2 ** (self.pyramid.last - phases + n)
-            kimg = self.tables["tick_kimg_dict"].get(resolution, self.tick_kimg)
             # Fading begins behind the image with which training ends.
             end = n * (training + transition) + training + bool(transition)
             end = 2**62 if n == phases else end
-            yield start, end, max(round(kimg * 1000), 1)
+            yield start, end, FIRST * 2 ** (self.pyramid.last - phases + n)
             start = end
 
 

@@ -51,6 +51,9 @@ class Config(TranslatorSettings):
     def colorizes(self) -> bool:
         return self.colorization
 
+    def shaped_by(self, player: str) -> tuple[str, ...]:
+        return (*super().shaped_by(player), "colorization")
+
     @property
     def own_statistics(self) -> bool:
         """Whether a trained generator normalises each picture by itself."""

@@ -156,6 +156,11 @@ class Config(GrowingSettings):
     def channels_of(self, domain: str) -> int | None:
         return self.channels
 
+    def shaped_by(self, player: str) -> tuple[str, ...]:
+        mapping = ("nz", "nw", "mapping_layers", "mapping_fmaps", "mapping_lr_mul")
+        own = mapping if player == "G" else ("mbstd_group",)
+        return (*own, "fmap_base", "fmap_max", "structure", "size", "conditional")
+
     def range_of(self, domain: str) -> str | None:
         return self.range
 
@@ -170,6 +175,7 @@ class StyleGAN(Generator):
     name = "stylegan"
     Config = Config
     dialect = "stylegan"
+    published_keys = False
     knows = frozenset({"truncation", "cutoff", "noise"})
 
     def __init__(

@@ -20,7 +20,7 @@ from ganvas.networks.patchgan import (
     PixelDiscriminator,
     smallest_patched,
 )
-from ganvas.networks.resnet import ResnetGenerator
+from ganvas.networks.resnet import Antialias, ResnetGenerator
 from ganvas.networks.unet import UnetGenerator
 from ganvas.pictures import (
     Picture,
@@ -46,6 +46,9 @@ class TranslatorSettings(AdversarialSettings):
     """Residual blocks of a resnet (CycleGAN: 9 at 256, 6 at 128)."""
     n_downs: int = 8
     """Halvings of a unet: 8 is the reference's unet_256, 7 its unet_128."""
+    antialias: Antialias = "none"
+    """Where a resnet halves and doubles with a filter in place of a strided convolution: none,
+    down, up, both (CUT's generators: both)."""
     ngf: int = 64
     """Channels of the generators' first layer."""
     dropout: bool = False
@@ -84,6 +87,8 @@ class TranslatorSettings(AdversarialSettings):
             self.at_least(name, 1)
         self.at_least("n_downs", 5)
         self.above_zero("init_gain")
+        if self.antialias != "none" and self.generator != "resnet":
+            raise InputError(f"--antialias {self.antialias}: is for --generator resnet only")
         for name in ("beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"--{name} {getattr(self, name):g}: must be from 0 to below 1")
@@ -114,6 +119,13 @@ class TranslatorSettings(AdversarialSettings):
     def channels_of(self, domain: str) -> int | None:
         return self.channels_A if domain == "A" else self.channels_B
 
+    def shaped_by(self, player: str) -> tuple[str, ...]:
+        if player == "G":
+            own = ("n_downs",) if self.generator == "unet" else ("n_blocks", "antialias")
+            return ("generator", *own, "ngf", "norm")
+        own = ("n_layers",) if self.discriminator == "patch" else ()
+        return ("discriminator", *own, "ndf", "norm")
+
     def range_of(self, domain: str) -> str | None:
         return self.range_A if domain == "A" else self.range_B
 
@@ -135,7 +147,9 @@ class TranslatorSettings(AdversarialSettings):
         """From pictures of x channels to pictures of y."""
         if self.generator == "unet":
             return UnetGenerator(x, y, self.ngf, self.n_downs, self.norm, self.dropout)
-        return ResnetGenerator(x, y, self.ngf, self.n_blocks, self.norm, self.dropout)
+        return ResnetGenerator(
+            x, y, self.ngf, self.n_blocks, self.norm, self.dropout, self.antialias
+        )
 
     def make_discriminator(self, channels: int) -> nn.Module:
         if self.discriminator == "pixel":

@@ -1,6 +1,6 @@
 """Normalisation layers by name, and the instance norm that is right in every memory format."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import torch
@@ -40,7 +40,14 @@ class InstanceNorm2d(nn.Module):
         return f"{self.channels}"
 
 
-class BatchNorm2d(nn.BatchNorm2d):
+class Tracking:
+    """What keeps running statistics while it trains."""
+
+    held = False
+    """Whether these stay as they are meanwhile."""
+
+
+class BatchNorm2d(Tracking, nn.BatchNorm2d):
     """Batch normalisation whose running statistics take no values that are not finite.
 
     Otherwise a single step that went wrong, and is skipped, would spoil the network for use.
@@ -60,6 +67,8 @@ class BatchNorm2d(nn.BatchNorm2d):
         mean, var = kept[0].clone(), kept[1].clone()
         momentum = 0.1 if self.momentum is None else self.momentum
         output = F.batch_norm(input, mean, var, self.weight, self.bias, True, momentum, self.eps)
+        if self.held:
+            return output
         with torch.no_grad():
             kept[0].copy_(torch.where(mean.isfinite(), mean, kept[0]))
             kept[1].copy_(torch.where(var.isfinite(), var, kept[1]))
@@ -73,6 +82,14 @@ def use_own_statistics(network: nn.Module) -> None:
     for layer in network.modules():
         if isinstance(layer, BatchNorm2d):
             layer.own_statistics = True
+
+
+def hold_statistics(networks: Iterable[nn.Module], held: bool) -> None:
+    """Let the running statistics of these networks stand still, or move again."""
+    for network in networks:
+        for layer in network.modules():
+            if isinstance(layer, Tracking):
+                layer.held = held
 
 
 def layer_norm(channels: int) -> nn.Module:

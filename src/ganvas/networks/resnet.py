@@ -1,9 +1,16 @@
 """The residual generator of Johnson et al. 2016 as CycleGAN uses it: c7s1-64, d128, d256,
 R256 x n, u128, u64, c7s1-3 (CycleGAN, appendix 7.2)."""
 
+import re
+from collections.abc import Mapping
+from typing import Literal
+
 from torch import Tensor, nn
 
 from ganvas.networks.norms import Norm, needs_bias, norm_layer
+from ganvas.networks.resampling import BlurDown, BlurUp
+
+Antialias = Literal["none", "down", "up", "both"]
 
 
 class ResidualBlock(nn.Module):
@@ -32,7 +39,9 @@ class ResnetGenerator(nn.Module):
     """Pictures (N, in, H, W) in [-1, 1] to pictures (N, out, H, W) in [-1, 1].
 
     Height and width must be multiples of `stride`. State-dict keys are those of
-    pytorch-CycleGAN-and-pix2pix's `resnet_9blocks`.
+    pytorch-CycleGAN-and-pix2pix's `resnet_9blocks`. `antialias` says where a filter halves or
+    doubles in place of a strided convolution; with `both` it is the generator of CUT (Park et al.
+    2020), whose keys it has.
     """
 
     stride = 4
@@ -46,6 +55,7 @@ class ResnetGenerator(nn.Module):
         n_blocks: int = 9,
         norm: Norm = "instance",
         dropout: bool = False,
+        antialias: Antialias = "none",
     ) -> None:
         super().__init__()
         norm_of, bias = norm_layer(norm), needs_bias(norm)
@@ -53,15 +63,28 @@ class ResnetGenerator(nn.Module):
         def normed(conv: nn.Module, channels: int) -> list[nn.Module]:
             return [conv, norm_of(channels), nn.ReLU(inplace=True)]
 
+        def halved(n: int) -> list[nn.Module]:
+            if antialias in ("down", "both"):
+                conv = nn.Conv2d(n, 2 * n, 3, padding=1, bias=bias)
+                return [*normed(conv, 2 * n), BlurDown(2 * n)]
+            return normed(nn.Conv2d(n, 2 * n, 3, stride=2, padding=1, bias=bias), 2 * n)
+
+        def doubled(n: int) -> list[nn.Module]:
+            if antialias in ("up", "both"):
+                conv = nn.Conv2d(2 * n, n, 3, padding=1, bias=bias)
+                return [BlurUp(2 * n), *normed(conv, n)]
+            conv = nn.ConvTranspose2d(2 * n, n, 3, 2, 1, output_padding=1, bias=bias)
+            return normed(conv, n)
+
         w = width
         self.model = nn.Sequential(
             nn.ReflectionPad2d(3),
             *normed(nn.Conv2d(in_channels, w, 7, bias=bias), w),
-            *normed(nn.Conv2d(w, 2 * w, 3, stride=2, padding=1, bias=bias), 2 * w),
-            *normed(nn.Conv2d(2 * w, 4 * w, 3, stride=2, padding=1, bias=bias), 4 * w),
+            *halved(w),
+            *halved(2 * w),
             *(ResidualBlock(4 * w, norm, dropout) for _ in range(n_blocks)),
-            *normed(nn.ConvTranspose2d(4 * w, 2 * w, 3, 2, 1, output_padding=1, bias=bias), 2 * w),
-            *normed(nn.ConvTranspose2d(2 * w, w, 3, 2, 1, output_padding=1, bias=bias), w),
+            *doubled(2 * w),
+            *doubled(w),
             nn.ReflectionPad2d(3),
             nn.Conv2d(w, out_channels, 7),
             nn.Tanh(),
@@ -69,3 +92,21 @@ class ResnetGenerator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.model(x)
+
+
+def placed_as(own: Mapping[str, Tensor], weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of a resnet under the keys of `own`, where only one of the two has dropout, which
+    moves the second convolution of a block; others as they are."""
+    shift = second_convolution(own) - second_convolution(weights)
+
+    def moved(match: re.Match[str]) -> str:
+        place = int(match[1])
+        return f"conv_block.{place + shift if place > 4 else place}."
+
+    return {re.sub(r"conv_block\.(\d+)\.", moved, key): t for key, t in weights.items()}
+
+
+def second_convolution(weights: Mapping[str, Tensor]) -> int:
+    """Its place in a block: 6 with dropout, 5 without."""
+    six = (t for key, t in weights.items() if key.endswith("conv_block.6.weight"))
+    return 6 if any(t.ndim == 4 for t in six) else 5

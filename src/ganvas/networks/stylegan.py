@@ -25,7 +25,7 @@ from ganvas.networks.equalized import (
     pixel_norm,
     upscaled,
 )
-from ganvas.networks.norms import InstanceNorm2d
+from ganvas.networks.norms import InstanceNorm2d, Tracking
 
 Structure = Literal["growing", "fixed", "skip"]
 """growing: the paper's. fixed: the whole size from the start, one layer to and from pixels. skip:
@@ -182,10 +182,10 @@ class ConstantLayer(nn.Module):
         self.epilogue = Epilogue(channels, nw, size)
 
     def forward(self, w: Tensor, noise: Tensor | None) -> Tensor:
-        return self.epilogue(self.constant.expand(len(w), -1, -1, -1), w, noise)
+        return self.epilogue(self.constant.expand(w.shape[0], -1, -1, -1), w, noise)
 
 
-class GeneratorNetwork(Leveled):
+class GeneratorNetwork(Tracking, Leveled):
     """Styles (N, layers, nw), or w (N, nw) for all layers, to pictures (N, C, h, w) of the stage
     that `lod` says; trained into [-1, 1], and not held there.
 
@@ -251,8 +251,9 @@ class GeneratorNetwork(Leveled):
 
     @torch.no_grad()
     def track(self, w: Tensor, beta: float) -> None:
-        """Move `w_avg` by 1 - beta towards the mean of w (N, nw)."""
-        self.w_avg.lerp_(w.detach().mean(0).to(self.w_avg), 1 - beta)
+        """Move `w_avg` by 1 - beta towards the mean of w (N, nw), unless it is held."""
+        if not self.held:
+            self.w_avg.lerp_(w.detach().mean(0).to(self.w_avg), 1 - beta)
 
     def truncated(self, styles: Tensor, psi: float, cutoff: int) -> Tensor:
         """The first `cutoff` of styles (N, layers, nw) at w_avg + psi (w - w_avg)  (appendix B)."""

@@ -41,9 +41,35 @@ def parameters(network: nn.Module) -> int:
 
 
 def describe_run(
-    method: str, config: Settings, network: Describable, data: Pictures, device: str
+    method: str,
+    config: Settings,
+    network: Describable,
+    data: Pictures,
+    device: str,
+    origin: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The content of config.yaml."""
+    """The content of config.yaml; `origin` says what weights it began with."""
+    about = {
+        "device": device,
+        "data_fingerprint": data.fingerprints,
+        "pictures": data.layout.counts,
+    }
+    if origin is not None:
+        about["init"] = origin
+    return record_of(method, config, network, about)
+
+
+def describe_import(
+    method: str, config: Settings, network: Describable, files: dict[str, dict[str, str]]
+) -> dict[str, Any]:
+    """The content of config.yaml where weights of other projects were taken in: of each network
+    the file and its SHA-256."""
+    return record_of(method, config, network, {"imported": files})
+
+
+def record_of(
+    method: str, config: Settings, network: Describable, about: dict[str, Any]
+) -> dict[str, Any]:
     return {
         "method": method,
         "settings": asdict(config),
@@ -53,11 +79,9 @@ def describe_run(
             "torch": str(torch.__version__),
             "python": platform.python_version(),
             "platform": platform.platform(),
-            "device": device,
             "command": " ".join(sys.argv),
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            "data_fingerprint": data.fingerprints,
-            "pictures": data.layout.counts,
+            **about,
             "channels": network.channels,
             "values": {domain: scale.described() for domain, scale in network.scales.items()},
             "classes": list(network.classes),

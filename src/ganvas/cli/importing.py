@@ -1,0 +1,39 @@
+"""`ganvas import FILE... --out RUN`."""
+
+from pathlib import Path
+from typing import Literal
+
+
+def importing(
+    *files: Path,
+    out: Path,
+    method: str | None = None,
+    direction: Literal["AtoB", "BtoA"] | None = None,
+    size: str | None = None,
+) -> None:
+    """Take in weights of other projects: a run to use, and to train from.
+
+    Parameters
+    ----------
+    files
+        .pth or .safetensors files of one training, in any order: generators and discriminators of
+        pytorch-CycleGAN-and-pix2pix and of PyTorch's DCGAN tutorial, generators of CUT.
+    out
+        The run directory to make.
+    method
+        cyclegan, pix2pix or dcgan, where neither names nor tensors tell.
+    direction
+        Which way G_A, or pix2pix's G, translates. Left out: AtoB.
+    size
+        What it was trained at, N or WxH, which tensors do not tell. Left out: 256; for dcgan what
+        they show.
+    """
+    from ganvas.weights.importing import import_weights
+
+    done = import_weights(files, out, method, direction, size)
+    print("\n".join(done.lines()))
+    record = done.run.record
+    use = "generate" if record["method"] == "dcgan" else "translate"
+    print(
+        f"run:  {done.run.path}, a {record['method']}; `ganvas {use} {done.run.path} ...` uses it"
+    )

@@ -1,0 +1,1 @@
+"""Pictures larger than memory, window by window, as if they went whole."""

@@ -1,0 +1,1 @@
+"""Weights from outside of a run: files of other projects, read and recognised."""
