@@ -59,6 +59,13 @@ class Scale:
         limits = np.iinfo(kind)
         return np.full(self.channels, limits.min), np.full(self.channels, limits.max)
 
+    def ends_told(self) -> str:
+        """`0 to 4095`, or the first few channels' where they differ."""
+        ends = [f"{a:g} to {b:g}" for a, b in zip(*self.ends(), strict=True)]
+        if len(set(ends)) == 1:
+            return ends[0]
+        return ", ".join(ends[:4]) + " ..." * (len(ends) > 4)
+
     def unit(self, values: np.ndarray) -> Tensor:
         """Values (H, W, C) to float32 (C, H, W) in [-1, 1]; what lies outside is cut off."""
         low, high = self.ends(values.dtype)

@@ -54,7 +54,10 @@ def write_card(
     if sample:
         write_whole(place / SAMPLES, sample.read_bytes())
     facts = training_facts(method, run, clock)
-    write_whole(place / CARD, text_of(method, networks, facts, title, bool(sample)))
+    origin = "Trained with ganvas."
+    if made_by(run).get("imported"):
+        origin = "Trained by another project, and imported into ganvas."
+    write_whole(place / CARD, text_of(method, networks, facts, title, origin, bool(sample)))
 
 
 def used(method: Method, directions: tuple[Direction, ...]) -> Used:
@@ -95,17 +98,22 @@ def newest_sample(run: Run, clock: Clock) -> Path | None:
 
 def training_facts(method: Method, run: Run | None, clock: Clock) -> dict[str, str]:
     """Rows of the card's table on the training."""
-    c = method.config
+    c, made = method.config, made_by(run)
+    imported = made.get("imported", {})
     facts = {
-        "pictures shown": f"{clock.images:,} ({clock.epoch:.4g} epochs, {clock.iterations:,} steps "
-        f"of {c.batch_size})",
-        "time": f"{clock.seconds / 60:,.1f} min",
-        "size in training": "x".join(map(str, c.width_height)) + " pixels",
+        f"imported as {name}": f"`{Path(file['file']).name}`, SHA-256 `{file['sha256']}`"
+        for name, file in imported.items()
     }
-    try:
-        made = run.record["provenance"] if run else {}
-    except InputError:
-        made = {}
+    if not imported:
+        facts = {
+            "pictures shown": f"{clock.images:,} ({clock.epoch:.4g} epochs, "
+            f"{clock.iterations:,} steps of {c.batch_size})",
+            "time": f"{clock.seconds / 60:,.1f} min",
+            "size in training": "x".join(map(str, c.width_height)) + " pixels",
+        }
+    for domain, scale in method.scales.items():
+        if not scale.is_bytes:
+            facts[f"values of {domain}"] = f"{scale.dtype}; {scale.ends_told()} become -1 to 1"
     if c.data:
         facts["data"] = f"`{c.data if ':' in c.data else Path(c.data).name}`"
     if "pictures" in made:
@@ -122,6 +130,14 @@ def training_facts(method: Method, run: Run | None, clock: Clock) -> dict[str, s
     return facts | {"settings not at their defaults": said or "none"}
 
 
+def made_by(run: Run | None) -> dict[str, Any]:
+    """What the run's record says of how it came to be."""
+    try:
+        return run.record["provenance"] if run else {}
+    except InputError:
+        return {}
+
+
 def spelt(name: str, value: Any) -> str:
     """A setting as on the command line."""
     if isinstance(value, bool):
@@ -129,7 +145,14 @@ def spelt(name: str, value: Any) -> str:
     return f"--{option_name(name)} {value}"
 
 
-def text_of(method: Method, networks: Used, facts: dict[str, str], title: str, sample: bool) -> str:
+def text_of(
+    method: Method,
+    networks: Used,
+    facts: dict[str, str],
+    title: str,
+    origin: str,
+    sample: bool,
+) -> str:
     """The card: README.md, with the lines in front that hubs read."""
     loader = jinja2.PackageLoader("ganvas", "inference")
     page = jinja2.Environment(
@@ -141,6 +164,7 @@ def text_of(method: Method, networks: Used, facts: dict[str, str], title: str, s
     ).get_template("card.md.jinja")
     return page.render(
         title=title,
+        origin=origin,
         method=method.name,
         about=" ".join(inspect.cleandoc(inspect.getmodule(type(method)).__doc__ or "").split()),
         translates=isinstance(method, Translator),
