@@ -155,7 +155,7 @@ def scaled(seen: Seen, scale: Scale) -> Seen:
     if seen.pixels is None:
         return seen
     values = seen.pixels.permute(1, 2, 0).numpy()
-    if 1 < values.shape[2] == scale.channels - 1:
+    if values.shape[2] == scale.channels - 1:
         # Alpha, taken as a channel, of a picture that has none.
         full = np.full_like(values[:, :, :1], opaque(np.empty(0, seen.dtype)))
         values = np.concatenate([values, full], 2)
@@ -207,7 +207,7 @@ def ends_as(
     """One picture's ends for so many channels."""
     if len(ends) == channels:
         return ends
-    if 1 < len(ends) == channels - 1:
+    if len(ends) == channels - 1:
         return (*ends, opaque(np.empty(0, seen.dtype)))
     return (extreme(ends),) * channels
 

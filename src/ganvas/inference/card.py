@@ -22,6 +22,7 @@ from ganvas.runs.describe import parameters
 from ganvas.runs.directory import Run, is_run
 from ganvas.runs.files import write_whole
 from ganvas.runs.snapshots import read_description
+from ganvas.scales import Scale
 
 CARD, CONFIG, SAMPLES = "README.md", "config.json", "samples.png"
 OF_THE_MACHINE = {f.name for kind in (MachineSettings, WatchSettings) for f in fields(kind)}
@@ -169,6 +170,7 @@ def text_of(
         about=" ".join(inspect.cleandoc(inspect.getmodule(type(method)).__doc__ or "").split()),
         translates=isinstance(method, Translator),
         sample=sample,
+        pil=all(is_for_pil(scale) for scale in method.scales.values()),
         facts=facts,
         networks=[
             {
@@ -181,6 +183,14 @@ def text_of(
             for name, (network, way) in networks.items()
         ],
     )
+
+
+def is_for_pil(scale: Scale) -> bool:
+    """Whether PIL has such pictures."""
+    if scale.space:
+        return True
+    deep = scale.dtype != "uint8"
+    return scale.channels in ((1,) if deep else (1, 3)) and scale.dtype in ("uint8", "uint16")
 
 
 def makes(method: Method, direction: Direction | None) -> str:
