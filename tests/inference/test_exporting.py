@@ -204,6 +204,8 @@ def test_an_onnx_file_is_valid_and_says_what_it_is(files):
         "channels": {"A": 1, "B": 3},
         "low": {"A": [0], "B": [0, 0, 0]},
         "high": {"A": [255], "B": [255, 255, 255]},
+        "dtype": {"A": "uint8", "B": "uint8"},
+        "space": {"A": "", "B": ""},
         "stride": 4,
     }
 
