@@ -226,4 +226,52 @@ def test_the_check_tells_depth_and_channels_and_what_to_train(deep_folder, capsy
     assert "uint16 x 5" in said
     assert "! trainA: most pictures are uint16, but 1 of 7 is uint8 (trainA/odd.tif)" in said
     assert "trainB: float32, 2 channels, values from -1 to 3" in said
+    assert "mend what does not go together, as named above, first" in said
+    (deep_folder / "trainA" / "odd.tif").unlink()
+    assert main(["data", "check", str(deep_folder)]) == 0
+    said = capsys.readouterr().out
     assert "--lambda-identity 0: trainA has 5 channels, trainB has 2 channels" in said
+
+
+def test_grey_with_and_without_alpha_as_a_channel_is_the_same_in_memory_and_decoded(tmp_path):
+    (tmp_path / "mixed").mkdir()
+    for i in range(4):
+        picture = noise(i, 32, 32)
+        if i % 2:
+            picture.putalpha(noise(9 + i, 32, 32))
+        picture.save(tmp_path / "mixed" / f"{i}.png")
+    kept, anew = (
+        opened(tmp_path / "mixed", alpha="channel", cache=c, serial_batches=True)
+        for c in ("memory", "none")
+    )
+    for k in range(4):
+        assert kept[k]["pictures"].equal(anew[k]["pictures"])
+    assert kept[0]["pictures"][1].unique().tolist() == [255]
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"channels_A": 3}, "--channels-A: is without effect with --colorization"),
+        ({"range_A": "0:50"}, "--range-A: is without effect with --colorization"),
+        ({"alpha": "black"}, "--alpha: is without effect with --colorization"),
+    ],
+)
+def test_colorization_refuses_what_it_would_not_heed(setting, said):
+    with pytest.raises(InputError, match=said):
+        ganvas.train("pix2pix", quiet=True, colorization=True, data="nowhere", **setting)
+
+
+def test_floats_beyond_1_teach_no_colour(tmp_path):
+    fill(tmp_path / "floats", ".tif", 3, 0, 255, "float32")
+    with pytest.raises(InputError, match="has values from 0 to 255; as colours, floats go from 0"):
+        ganvas.train("pix2pix", quiet=True, colorization=True, data=tmp_path / "floats", size=256)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float64"])
+def test_values_that_float32_blurs_are_refused_by_training_and_check(tmp_path, dtype, capsys):
+    fill(tmp_path / "far", ".tif", 1, 10**9, 10**9 + 99, dtype)
+    with pytest.raises(InputError, match=r"in which networks compute|compute in float32"):
+        opened(tmp_path / "far")
+    assert main(["data", "check", str(tmp_path / "far")]) == 0
+    assert "float32" in capsys.readouterr().out

@@ -22,6 +22,7 @@ from ganvas.errors import InputError
 
 Alpha = Literal["white", "black", "channel"]
 DEEP_MODES = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I;16N": "=u2", "I": "=i4", "F": "=f4"}
+STRIP = 256
 LUMA = (0.299, 0.587, 0.114)
 TYPES = frozenset(
     [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
@@ -127,10 +128,13 @@ def opaque(values: np.ndarray) -> float:
 
 def laid_over(values: np.ndarray, alpha: np.ndarray, white: bool) -> np.ndarray:
     """(H, W, C) by alpha (H, W) over white or black, of the same type, rounded."""
-    full = opaque(values)
-    share = alpha[:, :, None].astype(np.float64) / full
-    mixed = values * share + (full * (1 - share) if white else 0)
-    return mixed.astype(values.dtype) if values.dtype.kind == "f" else rounded(mixed, values.dtype)
+    full, laid = opaque(values), np.empty_like(values)
+    # A few rows at a time: in float64 a large picture takes many times its own memory.
+    for rows in (slice(top, top + STRIP) for top in range(0, len(values), STRIP)):
+        share = alpha[rows, :, None].astype(np.float64) / full
+        mixed = values[rows] * share + (full * (1 - share) if white else 0)
+        laid[rows] = mixed if values.dtype.kind == "f" else rounded(mixed, values.dtype)
+    return laid
 
 
 def luma(values: np.ndarray) -> np.ndarray:
@@ -156,10 +160,19 @@ def upright(values: np.ndarray, orientation: int) -> np.ndarray:
     return values[::-1] if orientation in (3, 4, 7, 8) else values
 
 
-def as_rgb_shares(picture: Picture, alpha: Alpha) -> np.ndarray:
-    """float64 (H, W, 3) from 0, black, to 1, white."""
-    flat = alpha if alpha != "channel" else "white"
-    return picture.with_channels(3, flat) / opaque(picture.values)
+def as_rgb_shares(picture: Picture) -> np.ndarray:
+    """float64 (H, W, 3) from 0, black, to 1, white; alpha is laid over white.
+
+    Raises:
+        InputError: it is neither grey nor RGB, or of floats that go further.
+    """
+    shares = picture.with_channels(3) / opaque(picture.values)
+    if shares.min() < 0 or shares.max() > 1:
+        raise InputError(
+            f"has values from {shares.min():g} to {shares.max():g}; as colours, floats go from 0 "
+            "to 1: bring them there"
+        )
+    return shares
 
 
 def from_shares(shares: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -111,7 +111,8 @@ def summary(training: Training) -> Iterator[str]:
         yield f"{option_name(name):>22}: {value}{mark}"
     yield "---------------- data -------------------"
     for domain, part in data.parts.items():
-        kind = "grey" if part.channels == 1 else "RGB"
+        names = {1: "grey", 3: "RGB"} if part.scale.is_bytes else {}
+        kind = names.get(part.channels, f"{part.scale.dtype} x {part.channels}")
         yield f"{data.name_of(domain):>22}: {len(part.seen)} pictures, {kind}"
     if data.classes:
         names = ", ".join(data.classes[:8]) + (" ..." if len(data.classes) > 8 else "")

@@ -9,9 +9,13 @@ import torch
 from torch import Tensor
 
 from ganvas.errors import InputError
-from ganvas.pictures import TYPES, Picture, rounded
+from ganvas.pictures import TYPES, rounded
 
 Space = Literal["", "lightness", "chroma"]
+MOST_OUTSIDE = 0.5
+"""Where more than this part of a picture's values is cut off, they are of another kind."""
+FURTHEST = 2**12
+"""Floats so many times further from 0 than from one another keep 12 bits of float32's 24."""
 WIDEST = 2**24
 """Values apart by more than so many steps are no longer told apart by float32."""
 
@@ -58,6 +62,13 @@ class Scale:
             )
         limits = np.iinfo(kind)
         return np.full(self.channels, limits.min), np.full(self.channels, limits.max)
+
+    def ends_told(self) -> str:
+        """`0 to 4095`, or the first few channels' where they differ."""
+        ends = [f"{a:g} to {b:g}" for a, b in zip(*self.ends(), strict=True)]
+        if len(set(ends)) == 1:
+            return ends[0]
+        return ", ".join(ends[:4]) + " ..." * (len(ends) > 4)
 
     def unit(self, values: np.ndarray) -> Tensor:
         """Values (H, W, C) to float32 (C, H, W) in [-1, 1]; what lies outside is cut off."""
@@ -161,11 +172,19 @@ def scale_for(
         # A channel that is flat has no extent: its value becomes -1.
         high = tuple(b if b > a else a + 1 for a, b in zip(low, high, strict=True))
         found = Scale(channels, dtype, low, high)
-    if integer and max(b - a for a, b in zip(low, high, strict=True)) > WIDEST:
+    furthest = max(map(abs, (*low, *high)))
+    if integer and furthest > WIDEST:
         raise InputError(
-            f"{dtype} values up to {max(high):.0f}: networks compute in float32, which tells apart "
+            f"{dtype} values up to {furthest:.0f}: networks compute in float32, which tells apart "
             "no more than 2^24 steps; scale them down"
         )
+    for a, b in zip(low, high, strict=True):
+        # A flat channel, of extent 1, has nothing to tell apart.
+        if dtype == "float64" and b - a != 1 and max(abs(a), abs(b)) > (b - a) * FURTHEST:
+            raise InputError(
+                f"{dtype} values from {a:.9g} to {b:.9g}: lie so far from 0 that float32, in which "
+                "networks compute, tells few of them apart; subtract what they have in common"
+            )
     return found
 
 
@@ -174,16 +193,29 @@ def default_scales(channels: Mapping[str, int]) -> dict[str, Scale]:
     return {domain: Scale(count) for domain, count in channels.items()}
 
 
-def outside_said(scale: Scale, picture: Picture) -> str:
-    """What to say of a picture's values that lie where no training picture's did; empty where all
-    lie within, or the scale follows the type."""
-    if scale.by_type or scale.space or picture.channels != scale.channels:
-        return ""
-    part = scale.outside(picture.values)
+def outside_said(scale: Scale, values: np.ndarray) -> str:
+    """What to say of a picture's values (H, W, C) that lie where no training picture's did; empty
+    where all lie within, or the scale follows the type.
+
+    Raises:
+        InputError: most do, so that they must mean something else.
+    """
+    part = 0.0 if scale.by_type or scale.space else scale.outside(values)
     low, high = scale.ends()
+    other = not scale.by_type and not scale.space and values.dtype != scale.dtype
+    if not part and other:
+        return (
+            f"its values are {values.dtype}, and those that the run was trained on {scale.dtype}, "
+            f"{min(low):g} to {max(high):g}: equal values are taken to mean the same"
+        )
     if not part:
         return ""
-    return (
-        f"{100 * part:.2g} % of its values lie outside of {min(low):g} to {max(high):g}, what the "
-        "run was trained on, and are cut off"
+    told = (
+        f"{100 * part:.3g} % of its values lie outside of {min(low):g} to {max(high):g}, what the "
+        "run was trained on"
     )
+    if part > MOST_OUTSIDE:
+        raise InputError(
+            f"{told} ({scale.dtype}): bring them to the values of those pictures first"
+        )
+    return f"{told}, and are cut off"

@@ -216,7 +216,7 @@ CASES = {
     "importing a folder": ("import data --out new", "data: is a folder; name the files in it"),
     "importing pictures": (
         "import data/trainA/0.png --out new",
-        "0.png: is damaged, cut off, or no",
+        "0.png: is no file that torch.save or safetensors wrote",
     ),
     "importing over a run": ("import no.zip --out run", "--out run: exists and is not empty"),
     "beginning with nothing": (f"{TRAIN} --init gone", "--init gone: there is"),

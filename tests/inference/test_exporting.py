@@ -239,6 +239,8 @@ def test_an_onnx_file_is_valid_and_says_what_it_is(files):
         "channels": {"A": 1, "B": 3},
         "low": {"A": [0], "B": [0, 0, 0]},
         "high": {"A": [255], "B": [255, 255, 255]},
+        "dtype": {"A": "uint8", "B": "uint8"},
+        "space": {"A": "", "B": ""},
         "stride": 4,
     }
 
@@ -521,3 +523,31 @@ def test_deep_pictures_of_many_channels_go_in_and_out_in_their_own_values(format
     wanted = load(snapshot, "cpu").translate(pixels)
     assert wanted.dtype == np.float32
     assert np.abs(answer - wanted).max() < 1e-3
+
+
+def test_the_card_of_deep_pictures_keeps_their_values(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    kind = method_class("cyclegan")
+    method = kind(kind.Config.from_mapping(SMALL | {"n_blocks": 1}), {"A": 1, "B": 1})
+    method.scales = dict.fromkeys("AB", Scale(1, "uint16", (100.0,), (4000.0,)))
+    description = describe_model(method, Clock(10, 25, 25, 90.0))
+    snapshot = write_latest(Run(tmp_path / "run"), method.state_dict(), description, {})
+    ganvas.export(snapshot, out=tmp_path / "card", format="safetensors")
+    monkeypatch.chdir(tmp_path / "card")
+    text = Path("README.md").read_text()
+    assert "| values of A | uint16; 100 to 4000 become -1 to 1 |" in text
+    pixels = np.random.default_rng(0).integers(100, 4000, (32, 32)).astype(np.uint16)
+    Image.fromarray(pixels).save("picture.png")
+    exec(text.split("```python")[1].split("```")[0], {})
+    wanted = load(snapshot, "cpu").translate(pixels)
+    assert np.array_equal(np.asarray(Image.open("AtoB.png")), wanted)
+
+
+def test_the_card_of_imported_weights_claims_no_training(shared, tmp_path):
+    files = [shared / "golden" / "cyclegan_lsgan" / f"latest_net_G_{name}.pth" for name in "AB"]
+    ganvas.import_weights(files, tmp_path / "run")
+    ganvas.export(tmp_path / "run", out=tmp_path / "card", format="safetensors")
+    text = (tmp_path / "card" / "README.md").read_text()
+    assert "Trained by another project, and imported into ganvas." in text
+    assert "| imported as G_A | `latest_net_G_A.pth`, SHA-256 `" in text
+    assert "pictures shown" not in text

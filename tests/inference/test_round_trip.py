@@ -225,3 +225,62 @@ def test_a_picture_that_memory_does_not_hold_goes_in_tiles_unasked(
     whole = translated(tiny_run, tmp_path / "large.png", tmp_path / "whole")
     apart = np.asarray(Image.open(result)).astype(int) - np.asarray(Image.open(whole))
     assert np.abs(apart).max() <= 1
+
+
+def test_what_does_not_fit_is_named_before_anything_is_translated(tiny_run, tmp_path, capsys):
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    noise(0, 20, 20, 3).save(folder / "a.png")
+    for name, channels in (("b.npy", 5), ("c.tif", 3)):
+        values = np.zeros((20, 20, channels), np.float32)
+        (folder / name).write_bytes(encode(Picture(values), Path(name).suffix))
+    out = tmp_path / "out"
+    assert main(["translate", str(tiny_run), str(folder), "--out", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert "b.npy: has 5 channels and not 3" in said
+    assert "c.tif: values of float32" in said
+    assert not out.exists()
+    command = ["translate", str(tiny_run), str(folder), "--out", str(out), "--max-bad", "2"]
+    assert main(command) == 0
+    assert [path.name for path in out.iterdir()] == ["a.png"]
+
+
+def test_the_depth_of_the_result_can_be_chosen(run_of, tmp_path):
+    picture = Picture(values_of("uint16", 3))
+    source = tmp_path / "deep.png"
+    source.write_bytes(encode(picture, ".png"))
+    run = run_of(Scale(3))
+    shallow = decode(translated(run, source, tmp_path / "8", "--depth", "8").read_bytes(), "x")
+    assert shallow.dtype == np.uint8
+    assert np.abs(shallow.values - picture.values / 257).max() <= 0.51
+    plain = tmp_path / "plain.jpg"
+    noise(0, 20, 20, 3).save(plain)
+    deep = translated(run, plain, tmp_path / "16", "--depth", "16")
+    assert deep.name == "plain.png"
+    assert decode(deep.read_bytes(), "x").dtype == np.uint16
+
+
+def test_rgb_for_a_grey_deep_run_is_held_against_its_range_too(run_of, tmp_path, capsys):
+    source = tmp_path / "bright.tif"
+    values = np.full((20, 20, 3), 3000, np.uint16)
+    values[:4] = 60000
+    source.write_bytes(encode(Picture(values), ".tif"))
+    run = run_of(Scale(1, "uint16", (0.0,), (4095.0,)))
+    translated(run, source, tmp_path / "out")
+    assert "20 % of its values lie outside of 0 to 4095" in " ".join(
+        capsys.readouterr().err.split()
+    )
+
+
+def test_values_of_another_kind_are_refused_and_of_another_type_said(run_of, tmp_path, capsys):
+    run = run_of(Scale(1, "uint16", (100.0,), (4095.0,)))
+    floats = tmp_path / "floats.tif"
+    floats.write_bytes(encode(Picture(np.full((20, 20, 1), 0.5, np.float32)), ".tif"))
+    assert main(["translate", str(run), str(floats), "--out", str(tmp_path / "out")]) == 2
+    assert "floats.tif: 100 % of its values lie outside of 100 to 4095" in capsys.readouterr().err
+    bytes_ = tmp_path / "bytes.png"
+    bytes_.write_bytes(encode(Picture(np.full((20, 20, 1), 200, np.uint8)), ".png"))
+    translated(run, bytes_, tmp_path / "said")
+    assert "its values are uint8, and those that the run was trained on uint16" in " ".join(
+        capsys.readouterr().err.split()
+    )

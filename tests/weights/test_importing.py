@@ -378,7 +378,7 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "is empty"),
     "a web page": (b"\n<!DOCTYPE html><html>not found</html>", "is a web page that was saved"),
     "text": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is text and holds no"),
-    "noise": (b"\0\1\2" * 99, "is damaged, cut off, or no weights file"),
+    "noise": (b"\0\1\2" * 99, "is no file that torch.save or safetensors wrote"),
     "cut off": (as_file(nn.Conv2d(3, 3, 3).state_dict())[:900], "is damaged, cut off"),
     "TorchScript": (archive_of("net/code/a.py", "net/constants.pkl"), "is TorchScript"),
     "a pickled module": (as_file(nn.Conv2d(3, 3, 3)), "Python objects (torch.nn.modules.conv.Con"),

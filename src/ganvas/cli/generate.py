@@ -95,6 +95,6 @@ def generate(
             done, place = making.film(interpolate, film, FPS if fps is None else fps)
         else:
             done, place = making.grid() if grid else making.files()
-    print(f"{done} pictures in {time.perf_counter() - started:.1f} s, in {place}")
+    print(f"{done} picture{'s' * (done != 1)} in {time.perf_counter() - started:.1f} s, in {place}")
     if place.suffix == ".gif" and format is None:
         print(f"a GIF, since {what_mp4_lacks()}; {INSTALL} makes it an MP4")

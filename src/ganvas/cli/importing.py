@@ -34,6 +34,6 @@ def importing(
     print("\n".join(done.lines()))
     record = done.run.record
     use = "generate" if record["method"] == "dcgan" else "translate"
-    print(
-        f"run:  {done.run.path}, a {record['method']}; `ganvas {use} {done.run.path} ...` uses it"
-    )
+    way = " --direction BtoA" if record["settings"].get("direction") == "BtoA" else ""
+    use = f"`ganvas {use} {done.run.path} ...{way}`"
+    print(f"run:  {done.run.path}, a {record['method']}; {use} uses it")

@@ -18,6 +18,7 @@ def translate(
     direction: Literal["AtoB", "BtoA"] = "AtoB",
     side_by_side: bool = False,
     format: Format | None = None,
+    depth: Literal["8", "16"] | None = None,
     alpha: Literal["keep", "drop"] = "keep",
     tile: MaybeWhole = None,
     overlap: MaybeWhole = None,
@@ -41,6 +42,8 @@ def translate(
         The inputs show A and B side by side: translate the half that the direction begins with.
     format
         What to write. Left out: the input's own format, or the nearest that holds the result.
+    depth
+        Bits of the result's values. Left out: as many as the input's.
     alpha
         keep gives the result its input's alpha; drop leaves it out.
     tile
@@ -59,7 +62,15 @@ def translate(
 
     from ganvas.errors import InputError
     from ganvas.inference.load import load
-    from ganvas.inference.translate import plan, translate_all, translator_of, unreadable
+    from ganvas.inference.translate import (
+        depth_of,
+        misfit,
+        plan,
+        results_of,
+        translate_all,
+        translator_of,
+        unreadable,
+    )
     from ganvas.progress import Watched
 
     if not inputs:
@@ -71,9 +82,14 @@ def translate(
     if overlap is not None:
         print("--overlap: left aside; tiles overlap by what each layer sees, so that none shows")
     method = translator_of(load(run, device))
-    jobs = plan(list(inputs), out, method.scales[direction[-1]], skip_existing, format)
+    method.translator(direction)
+    results = results_of(method, direction)
+    kind = depth_of(depth, results)
+    jobs = plan(list(inputs), out, results, skip_existing, format, kind)
     half = ("A" if direction == "AtoB" else "B") if side_by_side else None
-    bad = unreadable(jobs, max_bad, half)
+    bad = unreadable(
+        jobs, max_bad, half, lambda seen, job: misfit(method, direction, seen, job, kind)
+    )
     jobs = [job for job in jobs if job.source not in bad]
     started = time.perf_counter()
     with Watched(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as progress:
@@ -84,8 +100,8 @@ def translate(
             progress.update(tiles, completed=round(100 * part), visible=part < 1)
 
         keep = alpha == "keep"
-        results = translate_all(method, jobs, direction, half, keep, tile, say, on_tile)
-        done = sum(1 for _ in progress.track(results, len(jobs)))
+        found = translate_all(method, jobs, direction, half, keep, tile, kind, say, on_tile)
+        done = sum(1 for _ in progress.track(found, len(jobs)))
     for problem in bad.values():
         print(f"left out: {problem}")
-    print(f"{done} pictures in {time.perf_counter() - started:.1f} s, in {out}")
+    print(f"{done} picture{'s' * (done != 1)} in {time.perf_counter() - started:.1f} s, in {out}")

@@ -6,24 +6,32 @@ of equal ones the last.
 
 import io
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from ganvas.data.bad import BadPicture
+from ganvas.data.bad import BadPicture, refuse_bomb
 from ganvas.pictures import TYPES, Picture
 
 
 def read_npy(content: bytes) -> Picture:
-    return picture_of(np.load(io.BytesIO(content), allow_pickle=False))
+    try:
+        return picture_of(np.load(io.BytesIO(content), allow_pickle=False))
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise BadPicture("holds Python objects; save an array of numbers") from None
 
 
 def read_npz(content: bytes) -> Picture:
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            pictures = [key for key in arrays.files if arrays[key].ndim in (2, 3)]
+        with ZipFile(io.BytesIO(content)) as archive:
+            refuse_bomb(sum(member.file_size for member in archive.infolist()), 1, len(content))
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+            pictures = [key for key, array in arrays.items() if array.ndim in (2, 3)]
             if len(pictures) != 1:
-                names = ", ".join(arrays.files) or "nothing"
+                names = ", ".join(arrays) or "nothing"
                 raise BadPicture(
                     f"holds {len(pictures)} arrays that could be pictures ({names}); one is wanted"
                 )

@@ -15,18 +15,21 @@ from ganvas.data.layouts import (
     shared_shape,
     side_by_side,
 )
-from ganvas.data.parts import check_types, common_channels
+from ganvas.data.parts import check_types, common_channels, ends_of
 from ganvas.data.sources import files_in, is_picture, open_source
 from ganvas.data.suggest import Trains, halves, suggested, trained_by, why_pairs
 from ganvas.data.survey import Seen, converted, first_names, look_at_all, said
 from ganvas.errors import InputError
 from ganvas.pictures import counted
+from ganvas.scales import scale_for
 
 HELD_OUT = ("test", "val")
 FEW = 100
 """Training parts with fewer pictures get a warning."""
 SHOWN = 3
 PARTS_SHOWN = 20
+PROVENANCE = "SOURCE.json"
+"""What `ganvas data download` leaves beside pictures."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +109,12 @@ def check(
             f"{loose[0].name} lies beside folders, so that these are not taken for classes"
         )
     notes += no_pictures(files_in(source))
-    suggestions = suggested(
-        takes, methods or {}, source, layout, parts, training, min(wanted), pairs
-    )
+    if any(list(mixed(name, seen)) for name, seen in training.items()):
+        suggestions = ["mend what does not go together, as named above, first"]
+    else:
+        suggestions = suggested(
+            takes, methods or {}, source, layout, parts, training, min(wanted), pairs
+        )
     return Findings(source, layout, parts, problems, notes, suggestions)
 
 
@@ -118,7 +124,9 @@ def mixed(name: str, seen: Sequence[Seen]) -> Iterator[str]:
         return
     try:
         check_types(name, seen)
-        common_channels(name, seen)
+        channels = common_channels(name, seen)
+        low, high = ends_of(seen, channels)
+        scale_for(seen[0].dtype, channels, low, high, None)
     except InputError as error:
         yield str(error)
 
@@ -129,6 +137,11 @@ def deep(name: str, seen: Sequence[Seen]) -> Iterator[str]:
         return
     low, high = min(min(s.low) for s in seen), max(max(s.high) for s in seen)
     yield f"{name}: {seen[0].dtype}, {counted(seen[0].channels)}, values from {low:g} to {high:g}"
+    if odd := [s for s in seen if s.channels > min(s.size)]:
+        yield (
+            f"{name}: {first_names(odd, 1)} has more channels ({odd[0].channels}) than pixels one "
+            "way; of TIFFs pages are channels, so the axes may be meant otherwise"
+        )
 
 
 def training_parts(layout: Layout, good: dict[str, list[Seen]]) -> dict[str, list[Seen]]:
@@ -286,7 +299,8 @@ def no_pictures(names: Iterable[str]) -> Iterator[str]:
     other = Counter(
         path.suffix.lower() or "without ending"
         for path in seen
-        if not any(part.startswith((".", "__MACOSX")) for part in path.parts)
+        if path.name != PROVENANCE
+        and not any(part.startswith((".", "__MACOSX")) for part in path.parts)
     )
     if other:
         yield (

@@ -18,7 +18,7 @@ from ganvas.data.bad import BadPicture, refuse_bomb
 from ganvas.data.sources import Entry, Half, InLab
 from ganvas.data.tiff import is_tiff, read_tiff
 from ganvas.errors import InputError
-from ganvas.pictures import Picture, from_pil, opaque, upright
+from ganvas.pictures import Picture, as_rgb_shares, from_pil, upright
 
 PNG, NPY, ZIP = b"\x89PNG\r\n\x1a\n", b"\x93NUMPY", b"PK\x03\x04"
 HEAD = 4096
@@ -53,6 +53,13 @@ def decode(content: bytes, name: str) -> Picture:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         count = int((~np.isfinite(values)).sum())
         raise BadPicture(f"{name}: holds {count} values that are not finite; fill them first")
+    if values.dtype.kind == "f" and picture.alpha is not None:
+        both = (values, picture.alpha)
+        if min(v.min() for v in both) < 0 or max(v.max() for v in both) > 1:
+            raise BadPicture(
+                f"{name}: has alpha, but floats that are not from 0 to 1, so that white and opaque "
+                "are not known; bring them to 0 to 1, or leave alpha out"
+            )
     return picture
 
 
@@ -114,7 +121,10 @@ def decode_entry(entry: Entry, content: bytes) -> Picture:
             raise BadPicture(
                 f"{entry.name}: has {picture.channels} channels, but colorization learns from RGB"
             )
-        lab = rgb_to_lab(picture.flat() / opaque(picture.values)).astype(np.float32)
+        try:
+            lab = rgb_to_lab(as_rgb_shares(picture)).astype(np.float32)
+        except InputError as error:
+            raise BadPicture(f"{entry.name}: {error}") from None
         return Picture(lab[:, :, :1] if entry.space == "lightness" else lab[:, :, 1:])
     return picture
 

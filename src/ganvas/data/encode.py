@@ -65,5 +65,11 @@ def encode(picture: Picture, suffix: str) -> bytes:
     file = io.BytesIO()
     options = {".jpg": {"quality": 95, "subsampling": 0}, ".webp": {"lossless": True}}
     kind = Image.registered_extensions()[suffix]
-    to_pil(picture).save(file, kind, **options.get(suffix.replace("jpeg", "jpg"), {}))
+    try:
+        to_pil(picture).save(file, kind, **options.get(suffix.replace("jpeg", "jpg"), {}))
+    except (OSError, ValueError) as error:
+        width, height = picture.size
+        raise InputError(
+            f"{width}x{height} cannot be written as {suffix} ({error}); .png and .tif hold it"
+        ) from None
     return file.getvalue()

@@ -155,7 +155,7 @@ def scaled(seen: Seen, scale: Scale) -> Seen:
     if seen.pixels is None:
         return seen
     values = seen.pixels.permute(1, 2, 0).numpy()
-    if 1 < values.shape[2] == scale.channels - 1:
+    if values.shape[2] == scale.channels - 1:
         # Alpha, taken as a channel, of a picture that has none.
         full = np.full_like(values[:, :, :1], opaque(np.empty(0, seen.dtype)))
         values = np.concatenate([values, full], 2)
@@ -207,7 +207,7 @@ def ends_as(
     """One picture's ends for so many channels."""
     if len(ends) == channels:
         return ends
-    if 1 < len(ends) == channels - 1:
+    if len(ends) == channels - 1:
         return (*ends, opaque(np.empty(0, seen.dtype)))
     return (extreme(ends),) * channels
 
@@ -252,9 +252,8 @@ def scaling(
     """How values become [-1, 1], where that is not plain; and whether some are cut off."""
     if scale.space or (scale.is_bytes and scale.channels in (1, 3)):
         return []
-    ends = [f"{a:g} to {b:g}" for a, b in zip(*scale.ends(), strict=True)]
-    each = ends[0] if len(set(ends)) == 1 else f"{', '.join(ends[:4])}{' ...' * (len(ends) > 4)}"
-    notes = [f"{name}: {scale.dtype}, {counted(scale.channels)}; values {each} become -1 to 1"]
+    what = f"{scale.dtype}, {counted(scale.channels)}"
+    notes = [f"{name}: {what}; values {scale.ends_told()} become -1 to 1"]
     bottom, top = scale.ends()
     if any(a < b for a, b in zip(low, bottom, strict=True)) or any(
         a > b for a, b in zip(high, top, strict=True)

@@ -93,10 +93,13 @@ def look(entry: Entry, preparation: Preparation | None = None, channels: int | N
 
 
 def look_at_all(
-    entries: Sequence[Entry], on_picture: Callable[[], object] | None = None
+    entries: Sequence[Entry],
+    on_picture: Callable[[], object] | None = None,
+    workers: int | None = None,
 ) -> Iterator[Seen]:
-    """`look` at each, in order, on all cores."""
-    for (seen,) in look_at_rows([(entry,) for entry in entries], None, [None], on_picture):
+    """`look` at each, in order, on all cores or so many."""
+    rows = [(entry,) for entry in entries]
+    for (seen,) in look_at_rows(rows, None, [None], on_picture, workers):
         yield seen
 
 
@@ -105,6 +108,7 @@ def look_at_rows(
     preparation: Preparation | None,
     channels: Sequence[int | None],
     on_picture: Callable[[], object] | None = None,
+    workers: int | None = None,
 ) -> Iterator[tuple[Seen, ...]]:
     """`look` at the pictures of each row, in order, on all cores; a few rows ahead of whoever takes
     them. `channels` are those of a row's pictures."""
@@ -112,7 +116,7 @@ def look_at_rows(
     def look_at(row: Row) -> tuple[Seen, ...]:
         return tuple(look(e, preparation, c) for e, c in zip(row, channels, strict=True))
 
-    workers = min(os.cpu_count() or 1, 8)
+    workers = workers or min(os.cpu_count() or 1, 8)
     with ThreadPoolExecutor(workers) as pool:
         remaining = iter(rows)
         tasks = [pool.submit(look_at, row) for row in islice(remaining, 4 * workers)]

@@ -2,6 +2,7 @@
 
 import io
 import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from ganvas.pictures import TYPES, Picture, opaque, upright
 MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 CHANNEL_AXES = "CSQIZTPR"
 """What tifffile calls axes that can count channels, a stack's depths and times among them."""
+PLAIN = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB)
+LARGEST = 2**32 - 2**25
 ALPHA = (1, 2)
 """Extra samples that are alpha, and not a channel that the file does not name."""
 
@@ -47,9 +50,12 @@ def read_tiff(content: bytes) -> Picture | None:
         if series.dtype is None or series.dtype.name not in TYPES:
             raise BadPicture(f"has values of {series.dtype}; pictures are of integers or floats")
         refuse_bomb(series.size, series.dtype.itemsize, len(content))
+        if page.photometric not in PLAIN:
+            kind = getattr(page.photometric, "name", page.photometric)
+            raise BadPicture(f"is {kind} of {series.dtype}, which is not read; convert it to RGB")
         picture = arranged(series.asarray(), series.axes, extra)
         if page.photometric == PHOTOMETRIC.MINISWHITE and picture.dtype.kind == "u":
-            picture = Picture(np.iinfo(picture.dtype).max - picture.values, planes=picture.planes)
+            picture = replace(picture, values=np.iinfo(picture.dtype).max - picture.values)
         return turned(picture, page)
 
 
@@ -134,5 +140,6 @@ def write_tiff(picture: Picture) -> bytes:
     if picture.alpha is not None:
         options["extrasamples"] = ["unassalpha"]
     file = io.BytesIO()
-    imwrite(file, values, compression="zlib", **options)
+    # What compression saves is not known before; an ordinary TIFF ends at 4 GiB.
+    imwrite(file, values, compression="zlib", bigtiff=values.nbytes > LARGEST, **options)
     return file.getvalue()

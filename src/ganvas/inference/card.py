@@ -22,6 +22,7 @@ from ganvas.runs.describe import parameters
 from ganvas.runs.directory import Run, is_run
 from ganvas.runs.files import write_whole
 from ganvas.runs.snapshots import read_description
+from ganvas.scales import Scale
 
 CARD, CONFIG, SAMPLES = "README.md", "config.json", "samples.png"
 OF_THE_MACHINE = {f.name for kind in (MachineSettings, WatchSettings) for f in fields(kind)}
@@ -54,7 +55,10 @@ def write_card(
     if sample:
         write_whole(place / SAMPLES, sample.read_bytes())
     facts = training_facts(method, run, clock)
-    write_whole(place / CARD, text_of(method, networks, facts, title, bool(sample)))
+    origin = "Trained with ganvas."
+    if made_by(run).get("imported"):
+        origin = "Trained by another project, and imported into ganvas."
+    write_whole(place / CARD, text_of(method, networks, facts, title, origin, bool(sample)))
 
 
 def used(method: Method, directions: tuple[Direction, ...]) -> Used:
@@ -95,18 +99,23 @@ def newest_sample(run: Run, clock: Clock) -> Path | None:
 
 def training_facts(method: Method, run: Run | None, clock: Clock) -> dict[str, str]:
     """Rows of the card's table on the training."""
-    c = method.config
-    of = f" of {c.batch_size}" if clock.images == clock.iterations * c.batch_size else ""
+    c, made = method.config, made_by(run)
+    imported = made.get("imported", {})
     facts = {
-        "pictures shown": f"{clock.images:,} ({clock.epoch:.4g} epochs, {clock.iterations:,} steps"
-        f"{of})",
-        "time": f"{clock.seconds / 60:,.1f} min",
-        "size in training": "x".join(map(str, c.width_height)) + " pixels",
+        f"imported as {name}": f"`{Path(file['file']).name}`, SHA-256 `{file['sha256']}`"
+        for name, file in imported.items()
     }
-    try:
-        made = run.record["provenance"] if run else {}
-    except InputError:
-        made = {}
+    if not imported:
+        of = f" of {c.batch_size}" if clock.images == clock.iterations * c.batch_size else ""
+        facts = {
+            "pictures shown": f"{clock.images:,} ({clock.epoch:.4g} epochs, "
+            f"{clock.iterations:,} steps{of})",
+            "time": f"{clock.seconds / 60:,.1f} min",
+            "size in training": "x".join(map(str, c.width_height)) + " pixels",
+        }
+    for domain, scale in method.scales.items():
+        if not scale.is_bytes:
+            facts[f"values of {domain}"] = f"{scale.dtype}; {scale.ends_told()} become -1 to 1"
     if c.data:
         facts["data"] = f"`{c.data if ':' in c.data else Path(c.data).name}`"
     if "init" in made:
@@ -126,6 +135,14 @@ def training_facts(method: Method, run: Run | None, clock: Clock) -> dict[str, s
     return facts | {"settings not at their defaults": said or "none"}
 
 
+def made_by(run: Run | None) -> dict[str, Any]:
+    """What the run's record says of how it came to be."""
+    try:
+        return run.record["provenance"] if run else {}
+    except InputError:
+        return {}
+
+
 def spelt(name: str, value: Any) -> str:
     """A setting as on the command line."""
     if isinstance(value, bool):
@@ -133,7 +150,14 @@ def spelt(name: str, value: Any) -> str:
     return f"--{option_name(name)} {value}"
 
 
-def text_of(method: Method, networks: Used, facts: dict[str, str], title: str, sample: bool) -> str:
+def text_of(
+    method: Method,
+    networks: Used,
+    facts: dict[str, str],
+    title: str,
+    origin: str,
+    sample: bool,
+) -> str:
     """The card: README.md, with the lines in front that hubs read."""
     loader = jinja2.PackageLoader("ganvas", "inference")
     page = jinja2.Environment(
@@ -145,11 +169,13 @@ def text_of(method: Method, networks: Used, facts: dict[str, str], title: str, s
     ).get_template("card.md.jinja")
     return page.render(
         title=title,
+        origin=origin,
         method=method.name,
         about=" ".join(inspect.cleandoc(inspect.getmodule(type(method)).__doc__ or "").split()),
         translates=isinstance(method, Translator),
         published_keys=method.published_keys,
         sample=sample,
+        pil=all(is_for_pil(scale) for scale in method.scales.values()),
         facts=facts,
         networks=[
             {
@@ -162,6 +188,14 @@ def text_of(method: Method, networks: Used, facts: dict[str, str], title: str, s
             for name, (network, way) in networks.items()
         ],
     )
+
+
+def is_for_pil(scale: Scale) -> bool:
+    """Whether PIL has such pictures."""
+    if scale.space:
+        return True
+    deep = scale.dtype != "uint8"
+    return scale.channels in ((1,) if deep else (1, 3)) and scale.dtype in ("uint8", "uint16")
 
 
 def makes(method: Method, direction: Direction | None) -> str:

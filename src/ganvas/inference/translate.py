@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,7 +15,7 @@ from ganvas.data.decode import decode_entry
 from ganvas.data.encode import encode, fitting, holds
 from ganvas.data.parts import free_memory
 from ganvas.data.sources import SUFFIXES, Entry, FileEntry, Half, files_below, is_picture
-from ganvas.data.survey import look_at_all
+from ganvas.data.survey import Seen, look_at_all
 from ganvas.errors import InputError
 from ganvas.inference.tiles.fitting import choose_tile
 from ganvas.inference.tiles.tiled import translate_tiled
@@ -22,9 +23,11 @@ from ganvas.methods.base import Direction, Method
 from ganvas.methods.translator import Translator
 from ganvas.pictures import Picture, counted
 from ganvas.runs.files import write_whole
-from ganvas.scales import Scale, outside_said
+from ganvas.scales import Scale
 
 SHOWN = 5
+LARGE = 16 * 2**20
+"""Files of more bytes are decoded one at a time."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ def plan(
     results: Scale,
     skip_existing: bool = False,
     format: str | None = None,
+    depth: np.dtype | None = None,
 ) -> list[Job]:
     """A job for every picture in these files, folders and globs; subfolders are kept.
 
@@ -57,7 +61,7 @@ def plan(
             result is there already (`skip_existing` leaves such pictures out instead).
     """
     jobs = [
-        Job(source, out / name.with_suffix(ending(name.suffix, results, format)))
+        Job(source, out / name.with_suffix(ending(name.suffix, results, format, depth)))
         for text in inputs
         for source, name in pictures_in(text)
     ]
@@ -77,7 +81,28 @@ def plan(
     return [Job(source, target) for target, source in sources.items() if not target.exists()]
 
 
-def ending(suffix: str, results: Scale, format: str | None = None) -> str:
+def depth_of(bits: str | None, results: Scale) -> np.dtype | None:
+    """The type that is asked for, as bits.
+
+    Raises:
+        InputError: the results have a type of their own.
+    """
+    if bits is None:
+        return None
+    if not results.by_type and not results.space:
+        raise InputError(
+            f"--depth {bits}: these results have values of their own ({results.dtype}, "
+            f"{results.ends_told()}); leave it out"
+        )
+    return np.dtype(f"uint{bits}")
+
+
+def ending(
+    suffix: str,
+    results: Scale,
+    format: str | None = None,
+    depth: np.dtype | None = None,
+) -> str:
     """What the translation of a file that ends so ends in.
 
     Raises:
@@ -86,7 +111,7 @@ def ending(suffix: str, results: Scale, format: str | None = None) -> str:
     channels = 3 if results.space else results.channels
     by_type = results.by_type or results.space
     # Where the values' type follows the input's, .png and .tif hold whatever they held before.
-    dtype = "uint8" if by_type else results.dtype
+    dtype = str(depth or "uint8") if by_type else results.dtype
     if format is None:
         return fitting_case(suffix, dtype, channels)
     if not holds(f".{format}", dtype, channels):
@@ -134,19 +159,57 @@ def fixed_part(pattern: str) -> str:
     return os.path.dirname(before) or "."
 
 
+def results_of(method: Translator, direction: Direction) -> Scale:
+    """What translations hold, as files count channels: without alpha."""
+    scale = method.scales[direction[-1]]
+    clear = method.config.alpha == "channel" and scale.channels in (2, 4)
+    return replace(scale, channels=scale.channels - 1) if clear else scale
+
+
+def misfit(
+    method: Translator, direction: Direction, seen: Seen, job: Job, depth: np.dtype | None
+) -> str:
+    """Why a picture that can be read cannot be translated; empty where it can."""
+    given, results = method.scales[direction[0]], results_of(method, direction)
+    here, wanted = seen.channels, 3 if given.space else given.channels
+    alike = {here, wanted} <= {1, 3} or here == wanted
+    if not alike and not (method.config.alpha == "channel" and here == wanted - 1):
+        return f"{job.source}: has {counted(here)} and not {wanted}"
+    try:
+        given.ends(seen.dtype)
+        follows = results.space and np.dtype(depth or seen.dtype)
+        dtype = follows or results.type_for(depth or seen.dtype)
+    except InputError as error:
+        return f"{job.source}: {error}"
+    channels = 3 if results.space else results.channels
+    if not holds(job.target.suffix.lower(), dtype, channels):
+        return (
+            f"{job.source}: its translation is {dtype}, which {job.target.suffix} does not hold; "
+            "--format png or tif does, or --depth 8"
+        )
+    return ""
+
+
 def unreadable(
-    jobs: list[Job], max_bad: int = 0, half: Literal["A", "B"] | None = None
+    jobs: list[Job],
+    max_bad: int = 0,
+    half: Literal["A", "B"] | None = None,
+    misfit: Callable[[Seen, Job], str] = lambda seen, job: "",
 ) -> dict[Path, str]:
     """Why pictures cannot be used, by file: all are read once, before anything is translated.
-    `half` says which of two that lie side by side is meant.
+    `half` says which of two that lie side by side is meant; `misfit` why one is of no use.
 
     Raises:
         InputError: there are more than `max_bad`.
     """
-    seen_all = look_at_all([job.entry(half) for job in jobs])
-    bad = {
-        job.source: seen.problem for job, seen in zip(jobs, seen_all, strict=True) if seen.problem
+    # Large ones one after the other: several at once may be more than memory holds.
+    large = any(job.source.stat().st_size > LARGE for job in jobs)
+    seen_all = look_at_all([job.entry(half) for job in jobs], workers=1 if large else None)
+    problems = {
+        job.source: seen.problem or misfit(seen, job)
+        for job, seen in zip(jobs, seen_all, strict=True)
     }
+    bad = {source: problem for source, problem in problems.items() if problem}
     if len(bad) > max_bad:
         listed = "; ".join(list(bad.values())[:SHOWN]) + ("; ..." if len(bad) > SHOWN else "")
         raise InputError(
@@ -163,25 +226,26 @@ def translate_all(
     half: Literal["A", "B"] | None = None,
     keep_alpha: bool = True,
     tile: int | None = None,
+    depth: np.dtype | None = None,
     say: Callable[[str], object] = print,
     on_tile: Callable[[float], object] | None = None,
 ) -> Iterator[Job]:
     """Translate one after the other, and yield each when its result is written: in tiles of that
-    size, or where a picture would not fit into memory whole. `on_tile` is told which part of a
-    picture in tiles is done."""
+    size, or where a picture would not fit into memory whole; of that type. `on_tile` is told which
+    part of a picture in tiles is done."""
     for job in jobs:
         entry = job.entry(half)
         picture = decode_entry(entry, entry.read())
         try:
-            if text := outside_said(method.scales[direction[0]], picture):
+            if text := method.cut_off(picture, direction):
                 say(f"{job.source}: {text}")
             side = tile or tile_for(method, picture, direction)
             if side and not tile:
                 say(f"{job.source}: too large for the memory that is free; in tiles of {side}")
-            result = translate_picture(method, picture, direction, side, on_tile)
+            result = translate_picture(method, picture, direction, side, depth, on_tile)
+            save(result if keep_alpha else replace(result, alpha=None), job.target)
         except InputError as error:
             raise InputError(f"{job.source}: {error}") from None
-        save(result if keep_alpha else replace(result, alpha=None), job.target)
         yield job
 
 
@@ -199,6 +263,7 @@ def translate_picture(
     picture: Picture,
     direction: Direction,
     tile: int | None = None,
+    depth: np.dtype | None = None,
     on_tile: Callable[[float], object] | None = None,
 ) -> Picture:
     """Translate a picture, in tiles of that size where one is given: the answer is the same, to
@@ -208,7 +273,7 @@ def translate_picture(
         InputError: its channels or values do not fit.
     """
     if tile is None:
-        return method.translate_picture(picture, direction)
+        return method.translate_picture(picture, direction, depth)
     width, height = picture.size
     done: list[Picture] = []
 
@@ -217,7 +282,7 @@ def translate_picture(
 
     def write(top: int, left: int, y: Tensor) -> None:
         h, w = y.shape[1:]
-        answer = method.answer(y, part(top, left, h, w), direction)
+        answer = method.answer(y, part(top, left, h, w), direction, depth)
         if not done:
             done.append(answer.stretched(width, height))
         done[0].put(top, left, answer)

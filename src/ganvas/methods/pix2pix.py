@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.colour import lab_to_rgb
+from ganvas.config import option_name
 from ganvas.errors import InputError
 from ganvas.losses import total
 from ganvas.losses.reconstruction import l1
@@ -42,7 +43,21 @@ class Config(TranslatorSettings):
     def check(self) -> None:
         super().check()
         self.at_least("lambda_L1", 0)
-        if self.colorization and self.direction != "AtoB":
+        if self.colorization:
+            self.check_colorization()
+
+    def check_colorization(self) -> None:
+        """Refuse settings of pictures that colorization takes apart by its own rule."""
+        given = {f"{n}_{d}": getattr(self, f"{n}_{d}") for n in ("channels", "range") for d in "AB"}
+        own = {"channels_A": 1, "channels_B": 2}
+        others = [n for n, value in given.items() if value not in (None, own.get(n))]
+        others += ["alpha"] * (self.alpha != "white")
+        if others:
+            raise InputError(
+                f"--{option_name(others[0])}: is without effect with --colorization, which takes "
+                "lightness and colour as CIE L*a*b* has them; leave it out"
+            )
+        if self.direction != "AtoB":
             raise InputError(
                 "--direction BtoA: with --colorization lightness is A and colour is B; leave it out"
             )

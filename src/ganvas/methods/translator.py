@@ -31,7 +31,7 @@ from ganvas.pictures import (
     to_pil,
     with_alpha_of,
 )
-from ganvas.scales import range_of
+from ganvas.scales import outside_said, range_of
 
 
 @dataclass(kw_only=True)
@@ -104,9 +104,12 @@ class TranslatorSettings(AdversarialSettings):
         step = self.stride
         if width % step or height % step:
             near = "x".join(str(max(round(n / step), 1) * step) for n in (width, height))
+            fewer = [n for n in range(5, self.n_downs) if not (width % 2**n or height % 2**n)]
+            unet = self.generator == "unet"
+            hint = f", or --n-downs {max(fewer)} for this size" if unet and fewer else ""
             raise InputError(
                 f"{what}: a {self.generator} generator wants multiples of {step}; "
-                f"the nearest is {near}"
+                f"the nearest is {near}{hint}"
             )
         judged = 1 if self.discriminator == "pixel" else smallest_patched(self.n_layers)
         least = max(self.smallest_translated, judged)
@@ -197,32 +200,53 @@ class Translator(Adversarial):
         return to_pil(self.translate_picture(from_pil(picture), direction))
 
     @torch.no_grad()
-    def translate_picture(self, picture: Picture, direction: Direction = "AtoB") -> Picture:
-        """Translate a picture as `data.decode` reads it.
+    def translate_picture(
+        self, picture: Picture, direction: Direction = "AtoB", dtype: np.dtype | None = None
+    ) -> Picture:
+        """Translate a picture as `data.decode` reads it, into one of that type; left out, as
+        `Scale.type_for` says.
 
         Raises:
             InputError: its channels or values do not fit.
         """
         check_direction(direction)
+        self.cut_off(picture, direction)
         x = self.given(picture, direction)[None].to(next(self.parameters()).device)
-        return self.answer(self.translate_tensor(x, direction)[0], picture, direction)
+        return self.answer(self.translate_tensor(x, direction)[0], picture, direction, dtype)
+
+    def cut_off(self, picture: Picture, direction: Direction) -> str:
+        """What to say of a picture's values that are cut off; empty where none are.
+
+        Raises:
+            InputError: most would be.
+        """
+        scale = self.scales[direction[0]]
+        if scale.by_type or scale.space:
+            return ""
+        return outside_said(scale, picture.with_channels(scale.channels, self.config.alpha))
 
     def given(self, picture: Picture, direction: Direction) -> Tensor:
         """A picture as float32 (C, H, W) in [-1, 1]."""
         scale, alpha = self.scales[direction[0]], self.config.alpha
         if scale.space == "lightness":
-            return scale.unit(rgb_to_lab(as_rgb_shares(picture, alpha))[:, :, :1])
+            return scale.unit(rgb_to_lab(as_rgb_shares(picture))[:, :, :1])
         return scale.unit(picture.with_channels(scale.channels, alpha))
 
-    def answer(self, y: Tensor, picture: Picture, direction: Direction) -> Picture:
+    def answer(
+        self,
+        y: Tensor,
+        picture: Picture,
+        direction: Direction,
+        dtype: np.dtype | None = None,
+    ) -> Picture:
         """What the network makes of a picture, (C, H, W) in [-1, 1], as a picture of the same
         kind, with its alpha."""
         scale = self.scales[direction[-1]]
         if scale.space == "chroma":
-            lightness = rgb_to_lab(as_rgb_shares(picture, self.config.alpha))[:, :, :1]
+            lightness = rgb_to_lab(as_rgb_shares(picture))[:, :, :1]
             shares = lab_to_rgb(np.concatenate([lightness, scale.values(y)], 2))
-            return with_alpha_of(picture, from_shares(shares, picture.dtype))
-        values = scale.values(y, picture.dtype)
+            return with_alpha_of(picture, from_shares(shares, dtype or picture.dtype))
+        values = scale.values(y, dtype or picture.dtype)
         if self.config.alpha == "channel" and scale.channels in (2, 4):
             return Picture(values[:, :, :-1], values[:, :, -1], planes=picture.planes)
         return with_alpha_of(picture, values)

@@ -27,7 +27,7 @@ class Run:
         return f"Run({str(self.path)!r})"
 
     @classmethod
-    def plan(cls, out: str | None, method: str, data: str) -> "Run":
+    def plan(cls, out: str | None, method: str, data: str = "") -> "Run":
         """A run that `make` will begin; without a name, the next number under runs/.
 
         Raises:
@@ -39,7 +39,8 @@ class Run:
             return run
         path = Path(out).expanduser()
         if path.exists() and (not path.is_dir() or {p.name for p in path.iterdir()} - UNBEGUN):
-            hint = f", or go on with it: `ganvas resume {path}`" if is_run(path) else ""
+            goes_on = bool(data) and is_run(path)
+            hint = f", or go on with it: `ganvas resume {path}`" if goes_on else ""
             raise InputError(f"--out {path}: exists and is not empty; choose another --out{hint}")
         return cls(path)
 

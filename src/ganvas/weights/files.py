@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,8 @@ def read_content(path: Path) -> Any:
     if is_torchscript(path):
         raise InputError(f"{path}: is TorchScript, which is code beside weights; {SAVE}")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         # torch.load has no error of its own: zip, pickle, end of file and runtime errors.
         found = re.search(r"GLOBAL (\S+)", str(error))
@@ -79,7 +81,15 @@ def read_content(path: Path) -> Any:
                 f"{path}: holds Python objects ({found[1]}) and not weights alone, and reading "
                 f"these would run code; {SAVE}"
             ) from None
-        raise damaged(path, error) from None
+        if head[:2] not in (b"PK", b"\x80\x02"):
+            raise InputError(
+                f"{path}: is no file that torch.save or safetensors wrote; name the weights (.pth, "
+                ".safetensors)"
+            ) from None
+        raise InputError(
+            f"{path}: is damaged, cut off, or holds something else than weights; copy or download "
+            f"it again, or {SAVE}"
+        ) from None
 
 
 def damaged(path: Path, error: Exception) -> InputError:
@@ -110,6 +120,16 @@ def tensors_of(content: Any, path: Path) -> dict[str, Tensor]:
         listed = ", ".join(map(str, content))
         raise InputError(
             f"{path}: holds more than the weights of one network ({listed[:100]}); {SAVE}"
+        )
+    odd = [
+        key
+        for key, tensor in content.items()
+        if not tensor.is_floating_point() and not str(key).endswith("num_batches_tracked")
+    ]
+    if odd:
+        raise InputError(
+            f"{path}: {odd[0]} holds {str(content[odd[0]].dtype).removeprefix('torch.')} and no "
+            f"weights; {SAVE}"
         )
     if any(not isinstance(key, str) for key in content):
         raise InputError(f"{path}: has tensors without names; {SAVE}")

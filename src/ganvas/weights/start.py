@@ -285,8 +285,9 @@ def begin_with(method: Method, start: Start) -> None:
             raise InputError(
                 f"--init {start.source}: does not fit this training: pictures"
                 f"{f' of {domain}' if domain else ''} have {here.get(role)} channels here, "
-                f"{channels} in the {start.place}; take --channels{f'-{domain}' if domain else ''} "
-                f"{channels}"
+                f"{channels} in the {start.place}"
+                + f"; take --channels{f'-{domain}' if domain else ''} {channels}"
+                * ({here.get(role), channels} == {1, 3})
             )
     if start.classes != method.classes:
         ours, theirs = (", ".join(c) or "none" for c in (method.classes, start.classes))
