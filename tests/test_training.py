@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -119,8 +120,9 @@ def test_minutes_end_a_training_too(train):
     run = train(duration="0.02min", log_every="1it", ema="0.01kimg")
     lines = read_log(run / "log.jsonl")
     assert lines[-1]["time"]["seconds"] >= 1.2
-    assert lines[-2]["time"]["seconds"] < 1.2
-    assert lines[-1]["lr"] < lines[0]["lr"]
+    # On a machine that is busy elsewhere the first step may be the last.
+    assert all(line["time"]["seconds"] < 1.2 for line in lines[:-1])
+    assert all(later["lr"] <= line["lr"] for line, later in pairwise(lines))
 
 
 def test_a_training_learns(train, tmp_path):
