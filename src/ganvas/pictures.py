@@ -21,8 +21,10 @@ from torch import Tensor
 from ganvas.errors import InputError
 
 Alpha = Literal["white", "black", "channel"]
-DEEP_MODES = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I;16N": "=u2", "I": "=i4", "F": "=f4"}
+DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+"""What PIL calls pictures of more than 8 bits."""
 STRIP = 256
+"""So many rows are laid over white at a time."""
 LUMA = (0.299, 0.587, 0.114)
 TYPES = frozenset(
     [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
@@ -133,7 +135,7 @@ def laid_over(values: np.ndarray, alpha: np.ndarray, white: bool) -> np.ndarray:
     for rows in (slice(top, top + STRIP) for top in range(0, len(values), STRIP)):
         share = alpha[rows, :, None].astype(np.float64) / full
         mixed = values[rows] * share + (full * (1 - share) if white else 0)
-        laid[rows] = mixed if values.dtype.kind == "f" else rounded(mixed, values.dtype)
+        laid[rows] = as_type(mixed, values.dtype)
     return laid
 
 
@@ -141,12 +143,13 @@ def luma(values: np.ndarray) -> np.ndarray:
     """(H, W, 3) to (H, W, 1), of the same type."""
     if values.dtype == np.uint8:
         return np.asarray(Image.fromarray(np.ascontiguousarray(values)).convert("L"))[:, :, None]
-    mixed = (values.astype(np.float64) @ np.array(LUMA))[:, :, None]
-    return mixed.astype(values.dtype) if values.dtype.kind == "f" else rounded(mixed, values.dtype)
+    return as_type((values.astype(np.float64) @ np.array(LUMA))[:, :, None], values.dtype)
 
 
-def rounded(values: np.ndarray, dtype: np.dtype | str) -> np.ndarray:
-    """Floats as integers of that type, to the nearest, cut off at its ends."""
+def as_type(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Floats as values of that type: of integers the nearest, cut off at the type's ends."""
+    if dtype.kind == "f":
+        return values.astype(dtype)
     limits = np.iinfo(dtype)
     return np.rint(values).clip(limits.min, limits.max).astype(dtype)
 
@@ -176,18 +179,15 @@ def as_rgb_shares(picture: Picture) -> np.ndarray:
 
 
 def from_shares(shares: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """(H, W, C) from 0 to 1 as values of that type."""
-    if dtype.kind == "f":
-        return shares.astype(dtype)
-    return rounded(shares * np.iinfo(dtype).max, dtype)
+    """Shares, from 0 to 1, as values of that type."""
+    return as_type(shares * opaque(np.empty(0, dtype)), dtype)
 
 
 def with_alpha_of(picture: Picture, values: np.ndarray) -> Picture:
     """These values as a picture of the same kind as another, with its alpha."""
     alpha = picture.alpha
     if alpha is not None and alpha.dtype != values.dtype:
-        share = alpha / opaque(alpha)
-        alpha = from_shares(share, values.dtype)
+        alpha = from_shares(alpha / opaque(alpha), values.dtype)
     return Picture(values, alpha, planes=picture.planes, key=picture.key)
 
 

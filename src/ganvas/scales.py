@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganvas.errors import InputError
-from ganvas.pictures import TYPES, rounded
+from ganvas.pictures import TYPES, as_type
 
 Space = Literal["", "lightness", "chroma"]
 MOST_OUTSIDE = 0.5
@@ -17,7 +17,7 @@ MOST_OUTSIDE = 0.5
 FURTHEST = 2**12
 """Floats so many times further from 0 than from one another keep 12 bits of float32's 24."""
 WIDEST = 2**24
-"""Values apart by more than so many steps are no longer told apart by float32."""
+"""float32 tells whole numbers apart up to this one."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,7 @@ class Scale:
         kind = self.type_for(dtype)
         low, high = self.ends(kind)
         y = x.detach().cpu().permute(1, 2, 0).double().numpy()
-        found = low + (y + 1) * ((high - low) / 2)
-        return found.astype(kind) if kind.kind == "f" else rounded(found, kind)
+        return as_type(low + (y + 1) * ((high - low) / 2), kind)
 
     def type_for(self, given: np.dtype | str | None) -> np.dtype:
         """The type of an answer to a picture of that type: the picture's own where the ends
@@ -200,16 +199,16 @@ def outside_said(scale: Scale, values: np.ndarray) -> str:
     Raises:
         InputError: most do, so that they must mean something else.
     """
-    part = 0.0 if scale.by_type or scale.space else scale.outside(values)
-    low, high = scale.ends()
-    other = not scale.by_type and not scale.space and values.dtype != scale.dtype
-    if not part and other:
+    if scale.by_type or scale.space:
+        return ""
+    (low, high), part = scale.ends(), scale.outside(values)
+    if not part and values.dtype == scale.dtype:
+        return ""
+    if not part:
         return (
             f"its values are {values.dtype}, and those that the run was trained on {scale.dtype}, "
             f"{min(low):g} to {max(high):g}: equal values are taken to mean the same"
         )
-    if not part:
-        return ""
     told = (
         f"{100 * part:.3g} % of its values lie outside of {min(low):g} to {max(high):g}, what the "
         "run was trained on"

@@ -14,7 +14,7 @@ from PIL import Image
 from ganvas.cli import main
 from ganvas.data.decode import decode
 from ganvas.data.encode import encode
-from ganvas.inference.translate import ending
+from ganvas.inference.jobs import ending
 from ganvas.methods.cyclegan import Config, CycleGAN
 from ganvas.networks.resnet import ResnetGenerator
 from ganvas.pictures import Picture

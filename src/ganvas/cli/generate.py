@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from ganvas.cli.formats import PictureFormat
 from ganvas.cli.numbers import MaybeNumber, MaybeWhole, Whole
 
 Noise = Literal["const", "random", "none"]
-Format = Literal["gif", "mp4", "png", "tif", "npy", "npz", "jpg", "webp", "bmp", "ppm"]
+Format = Literal["gif", "mp4"] | PictureFormat
 
 
 def generate(

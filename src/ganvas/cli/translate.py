@@ -5,9 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from ganvas.cli.formats import PictureFormat
 from ganvas.cli.numbers import MaybeWhole, Whole
-
-Format = Literal["png", "tif", "npy", "npz", "jpg", "webp", "bmp", "ppm"]
 
 
 def translate(
@@ -17,7 +16,7 @@ def translate(
     out: Path,
     direction: Literal["AtoB", "BtoA"] = "AtoB",
     side_by_side: bool = False,
-    format: Format | None = None,
+    format: PictureFormat | None = None,
     depth: Literal["8", "16"] | None = None,
     alpha: Literal["keep", "drop"] = "keep",
     tile: MaybeWhole = None,
@@ -61,16 +60,9 @@ def translate(
     from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
     from ganvas.errors import InputError
+    from ganvas.inference.jobs import depth_of, misfit, plan, results_of, unreadable
     from ganvas.inference.load import load
-    from ganvas.inference.translate import (
-        depth_of,
-        misfit,
-        plan,
-        results_of,
-        translate_all,
-        translator_of,
-        unreadable,
-    )
+    from ganvas.inference.translate import translate_all, translator_of
     from ganvas.progress import Watched
 
     if not inputs:

@@ -16,7 +16,6 @@ ARRAYS = (".npy", ".npz")
 TIFFS = (".tif", ".tiff")
 GREY_ONLY = (".pgm", ".pbm")
 WITHOUT_ALPHA = (".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm")
-FORMATS = ("png", "tif", "npy", "npz", "jpg", "webp", "bmp", "ppm")
 
 
 def holds(suffix: str, dtype: np.dtype | str, channels: int) -> bool:

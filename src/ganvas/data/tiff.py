@@ -9,13 +9,14 @@ import numpy as np
 from tifffile import PHOTOMETRIC, SAMPLEFORMAT, TiffFile, TiffPage, TiffPageSeries, imwrite
 
 from ganvas.data.bad import BadPicture, refuse_bomb
-from ganvas.pictures import TYPES, Picture, opaque, upright
+from ganvas.pictures import TYPES, Picture, as_type, opaque, upright
 
 MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 CHANNEL_AXES = "CSQIZTPR"
 """What tifffile calls axes that can count channels, a stack's depths and times among them."""
 PLAIN = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB)
 LARGEST = 2**32 - 2**25
+"""An ordinary TIFF has room for so many bytes, and what it says of them."""
 ALPHA = (1, 2)
 """Extra samples that are alpha, and not a channel that the file does not name."""
 
@@ -102,12 +103,7 @@ def unmultiplied(values: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Colours that were multiplied by alpha, as they were before."""
     full = opaque(values)
     share = np.maximum(alpha[:, :, None].astype(np.float64), 1e-9 * full) / full
-    found = (values / share).clip(0, full)
-    return (
-        found.astype(values.dtype)
-        if values.dtype.kind == "f"
-        else np.rint(found).astype(values.dtype)
-    )
+    return as_type((values / share).clip(0, full), values.dtype)
 
 
 def turned(picture: Picture, page: TiffPage) -> Picture:
@@ -117,11 +113,9 @@ def turned(picture: Picture, page: TiffPage) -> Picture:
     if turn not in range(2, 9):
         return picture
     alpha = picture.alpha
-    return Picture(
-        upright(picture.values, turn),
-        None if alpha is None else upright(alpha[:, :, None], turn)[:, :, 0],
-        planes=picture.planes,
-    )
+    if alpha is not None:
+        alpha = upright(alpha[:, :, None], turn)[:, :, 0]
+    return replace(picture, values=upright(picture.values, turn), alpha=alpha)
 
 
 def write_tiff(picture: Picture) -> bytes:
@@ -140,6 +134,6 @@ def write_tiff(picture: Picture) -> bytes:
     if picture.alpha is not None:
         options["extrasamples"] = ["unassalpha"]
     file = io.BytesIO()
-    # What compression saves is not known before; an ordinary TIFF ends at 4 GiB.
+    # What compression saves is not known before.
     imwrite(file, values, compression="zlib", bigtiff=values.nbytes > LARGEST, **options)
     return file.getvalue()

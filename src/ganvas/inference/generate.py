@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ganvas.errors import InputError
 from ganvas.inference.film import FPS, Format, film_format, write_film
-from ganvas.inference.translate import ending, save
+from ganvas.inference.jobs import ending
+from ganvas.inference.translate import save
 from ganvas.methods.base import Method
 from ganvas.methods.generator import AT_ONCE, Generator
 from ganvas.pictures import Picture, as_rgb, from_pil, from_unit, grid, to_image

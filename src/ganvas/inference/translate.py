@@ -1,9 +1,7 @@
-"""Files, folders and globs through a trained translator."""
+"""Pictures through a trained translator, whole or in tiles, into files."""
 
-import glob
-import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,211 +10,16 @@ import torch
 from torch import Tensor
 
 from ganvas.data.decode import decode_entry
-from ganvas.data.encode import encode, fitting, holds
+from ganvas.data.encode import encode
 from ganvas.data.parts import free_memory
-from ganvas.data.sources import SUFFIXES, Entry, FileEntry, Half, files_below, is_picture
-from ganvas.data.survey import Seen, look_at_all
 from ganvas.errors import InputError
+from ganvas.inference.jobs import Job
 from ganvas.inference.tiles.fitting import choose_tile
 from ganvas.inference.tiles.tiled import translate_tiled
 from ganvas.methods.base import Direction, Method
 from ganvas.methods.translator import Translator
-from ganvas.pictures import Picture, counted
+from ganvas.pictures import Picture
 from ganvas.runs.files import write_whole
-from ganvas.scales import Scale
-
-SHOWN = 5
-LARGE = 16 * 2**20
-"""Files of more bytes are decoded one at a time."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One picture to translate, and where the result goes."""
-
-    source: Path
-    target: Path
-
-    def entry(self, half: Literal["A", "B"] | None) -> Entry:
-        """The picture; where it shows A and B side by side, one of them."""
-        whole = FileEntry(Path(), str(self.source))
-        return Half(whole, half) if half else whole
-
-
-def plan(
-    inputs: list[str],
-    out: Path,
-    results: Scale,
-    skip_existing: bool = False,
-    format: str | None = None,
-    depth: np.dtype | None = None,
-) -> list[Job]:
-    """A job for every picture in these files, folders and globs; subfolders are kept.
-
-    `results` are what the translations hold. They are written in their source's format, where
-    that holds them, else in the nearest that does, or in the one that is named.
-
-    Raises:
-        InputError: an input is not there or holds no picture, two would get one name, or a
-            result is there already (`skip_existing` leaves such pictures out instead).
-    """
-    jobs = [
-        Job(source, out / name.with_suffix(ending(name.suffix, results, format, depth)))
-        for text in inputs
-        for source, name in pictures_in(text)
-    ]
-    sources: dict[Path, Path] = {}
-    for job in jobs:
-        other = sources.setdefault(job.target, job.source)
-        if other.resolve() != job.source.resolve():
-            raise InputError(
-                f"{job.source} and {other} would both be written to {job.target}; translate them "
-                "in two calls with different --out"
-            )
-        if job.target.exists() and not skip_existing:
-            raise InputError(
-                f"--out {out}: {job.target} exists and is not overwritten; choose another --out, "
-                "or leave such pictures out with --skip-existing"
-            )
-    return [Job(source, target) for target, source in sources.items() if not target.exists()]
-
-
-def depth_of(bits: str | None, results: Scale) -> np.dtype | None:
-    """The type that is asked for, as bits.
-
-    Raises:
-        InputError: the results have a type of their own.
-    """
-    if bits is None:
-        return None
-    if not results.by_type and not results.space:
-        raise InputError(
-            f"--depth {bits}: these results have values of their own ({results.dtype}, "
-            f"{results.ends_told()}); leave it out"
-        )
-    return np.dtype(f"uint{bits}")
-
-
-def ending(
-    suffix: str,
-    results: Scale,
-    format: str | None = None,
-    depth: np.dtype | None = None,
-) -> str:
-    """What the translation of a file that ends so ends in.
-
-    Raises:
-        InputError: a format is named that does not hold the results.
-    """
-    channels = 3 if results.space else results.channels
-    by_type = results.by_type or results.space
-    # Where the values' type follows the input's, .png and .tif hold whatever they held before.
-    dtype = str(depth or "uint8") if by_type else results.dtype
-    if format is None:
-        return fitting_case(suffix, dtype, channels)
-    if not holds(f".{format}", dtype, channels):
-        raise InputError(
-            f"--format {format}: does not hold {dtype} with {counted(channels)}; "
-            f"{fitting(f'.{format}', dtype, channels).removeprefix('.')} does"
-        )
-    return f".{format}"
-
-
-def fitting_case(suffix: str, dtype: str, channels: int) -> str:
-    """The suffix as it is written, where it fits: .PNG stays .PNG."""
-    found = fitting(suffix.lower(), dtype, channels)
-    return suffix if found == suffix.lower() else found
-
-
-def pictures_in(text: str) -> list[tuple[Path, Path]]:
-    """(file, name to keep) of every picture that an INPUT means."""
-    path = Path(text).expanduser()
-    if path.is_dir():
-        found = [(path / name, Path(name)) for name in files_below(path) if is_picture(name)]
-        if not found:
-            raise InputError(f"{text}: holds no pictures ({', '.join(sorted(SUFFIXES))})")
-        return found
-    if path.is_file():
-        if not is_picture(path.name):
-            raise InputError(f"{text}: is none of {' '.join(sorted(SUFFIXES))}; convert it first")
-        return [(path, Path(path.name))]
-    matches = sorted(glob.glob(str(path), recursive=True))
-    if not matches:
-        raise InputError(f"{text}: there is no such file, folder or match")
-    root = Path(fixed_part(str(path)))
-    found = []
-    for match in map(Path, matches):
-        if match.is_file() and is_picture(match.name):
-            found.append((match, match.relative_to(root)))
-    if not found:
-        raise InputError(f"{text}: matches no pictures ({', '.join(sorted(SUFFIXES))})")
-    return found
-
-
-def fixed_part(pattern: str) -> str:
-    """The folders in front of a glob's first wildcard."""
-    before = pattern[: min(pattern.find(c) for c in "*?[" if c in pattern)]
-    return os.path.dirname(before) or "."
-
-
-def results_of(method: Translator, direction: Direction) -> Scale:
-    """What translations hold, as files count channels: without alpha."""
-    scale = method.scales[direction[-1]]
-    clear = method.config.alpha == "channel" and scale.channels in (2, 4)
-    return replace(scale, channels=scale.channels - 1) if clear else scale
-
-
-def misfit(
-    method: Translator, direction: Direction, seen: Seen, job: Job, depth: np.dtype | None
-) -> str:
-    """Why a picture that can be read cannot be translated; empty where it can."""
-    given, results = method.scales[direction[0]], results_of(method, direction)
-    here, wanted = seen.channels, 3 if given.space else given.channels
-    alike = {here, wanted} <= {1, 3} or here == wanted
-    if not alike and not (method.config.alpha == "channel" and here == wanted - 1):
-        return f"{job.source}: has {counted(here)} and not {wanted}"
-    try:
-        given.ends(seen.dtype)
-        follows = results.space and np.dtype(depth or seen.dtype)
-        dtype = follows or results.type_for(depth or seen.dtype)
-    except InputError as error:
-        return f"{job.source}: {error}"
-    channels = 3 if results.space else results.channels
-    if not holds(job.target.suffix.lower(), dtype, channels):
-        return (
-            f"{job.source}: its translation is {dtype}, which {job.target.suffix} does not hold; "
-            "--format png or tif does, or --depth 8"
-        )
-    return ""
-
-
-def unreadable(
-    jobs: list[Job],
-    max_bad: int = 0,
-    half: Literal["A", "B"] | None = None,
-    misfit: Callable[[Seen, Job], str] = lambda seen, job: "",
-) -> dict[Path, str]:
-    """Why pictures cannot be used, by file: all are read once, before anything is translated.
-    `half` says which of two that lie side by side is meant; `misfit` why one is of no use.
-
-    Raises:
-        InputError: there are more than `max_bad`.
-    """
-    # Large ones one after the other: several at once may be more than memory holds.
-    large = any(job.source.stat().st_size > LARGE for job in jobs)
-    seen_all = look_at_all([job.entry(half) for job in jobs], workers=1 if large else None)
-    problems = {
-        job.source: seen.problem or misfit(seen, job)
-        for job, seen in zip(jobs, seen_all, strict=True)
-    }
-    bad = {source: problem for source, problem in problems.items() if problem}
-    if len(bad) > max_bad:
-        listed = "; ".join(list(bad.values())[:SHOWN]) + ("; ..." if len(bad) > SHOWN else "")
-        raise InputError(
-            f"{len(bad)} of {len(jobs)} pictures cannot be used: {listed}. Mend or remove them, or "
-            f"leave them out with --max-bad {len(bad)}"
-        )
-    return bad
 
 
 def translate_all(

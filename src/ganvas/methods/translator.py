@@ -1,6 +1,6 @@
 """Methods that turn pictures of one domain into pictures of the other."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -248,7 +248,7 @@ class Translator(Adversarial):
             return with_alpha_of(picture, from_shares(shares, dtype or picture.dtype))
         values = scale.values(y, dtype or picture.dtype)
         if self.config.alpha == "channel" and scale.channels in (2, 4):
-            return Picture(values[:, :, :-1], values[:, :, -1], planes=picture.planes)
+            return replace(picture, values=values[:, :, :-1], alpha=values[:, :, -1], mode="")
         return with_alpha_of(picture, values)
 
     def translate_tensor(self, x: Tensor, direction: Direction) -> Tensor:
