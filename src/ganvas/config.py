@@ -211,6 +211,12 @@ class Settings(
                 f"--{option_name(name)} {getattr(self, name)}: must be at least {least:g}"
             )
 
+    def below_one(self, name: str) -> None:
+        if not 0 <= getattr(self, name) < 1:
+            raise InputError(
+                f"--{option_name(name)} {getattr(self, name):g}: must be from 0 to below 1"
+            )
+
     def above_zero(self, name: str) -> None:
         if getattr(self, name) <= 0:
             raise InputError(f"--{option_name(name)} {getattr(self, name):g}: must be above 0")

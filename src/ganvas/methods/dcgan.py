@@ -7,26 +7,21 @@ from functools import partial
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganvas.config import Preprocess
 from ganvas.errors import InputError
 from ganvas.losses import total
-from ganvas.methods.adversarial import AdversarialSettings
 from ganvas.methods.base import Batch, frozen
-from ganvas.methods.generator import Generator
+from ganvas.methods.generator import Generator, GeneratorSettings
 from ganvas.networks.init import init_weights
 from ganvas.networks.norms import BatchNorm2d, CriticNorm, norm_layer
-from ganvas.scales import range_of
-from ganvas.schedules import Policy
 
 SMALLEST = 16
 WIDEST = 1024
 
 
 @dataclass(kw_only=True)
-class Config(AdversarialSettings):
+class Config(GeneratorSettings):
     """DCGAN"""
 
     nz: int = 100
@@ -35,15 +30,6 @@ class Config(AdversarialSettings):
     """Channels of the generator in front of its last layer; they double towards the latent."""
     ndf: int = 64
     """Channels of the discriminator's first layer; they double towards the score."""
-    channels: int | None = None
-    """1 takes pictures as grey, 3 as RGB; of others it must be what they have. Left out: as they
-    are."""
-    range: str | None = None
-    """Values that become -1 and 1: LOW:HIGH such as 0:4095, for each channel where they differ
-    (0:4095,-1:1); measured; type, the ends of an integer type. Left out: type for 8 bits, else
-    measured."""
-    conditional: bool = False
-    """Learn the classes that the folders name (Mirza and Osindero 2014)."""
     norm_D: CriticNorm = "batch"
     """Normalisation in the discriminator; with --gp, layer is that of WGAN-GP."""
     beta1: float = 0.5
@@ -53,9 +39,7 @@ class Config(AdversarialSettings):
     size: str = "64"
     batch_size: int = 128
     duration: str = "5ep"
-    preprocess: Preprocess = "center_crop"
     flip: bool = False
-    lr_policy: Policy = "constant"
     previews: int = 64
     log_every: str = "50it"
 
@@ -64,32 +48,16 @@ class Config(AdversarialSettings):
         for name in ("nz", "ngf", "ndf"):
             self.at_least(name, 1)
         for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"--{name} {getattr(self, name):g}: must be from 0 to below 1")
-        if self.channels is not None:
-            self.at_least("channels", 1)
-        if self.range is not None:
-            range_of(self.range, "range")
-        if self.preprocess in ("none", "scale_width"):
-            raise InputError(
-                f"--preprocess {self.preprocess}: keeps pictures of different sizes, but a "
-                "generator makes one; take center_crop"
-            )
+            self.below_one(name)
         self.check_size(*self.width_height, f"--size {self.size}")
 
     def check_size(self, width: int, height: int, what: str) -> None:
         if min(width, height) < SMALLEST:
             raise InputError(f"{what}: dcgan wants at least {SMALLEST} pixels each way")
 
-    def channels_of(self, domain: str) -> int | None:
-        return self.channels
-
     def shaped_by(self, player: str) -> tuple[str, ...]:
         own = ("nz", "ngf") if player == "G" else ("ndf", "norm_D")
         return (*own, "size", "conditional")
-
-    def range_of(self, domain: str) -> str | None:
-        return self.range
 
 
 def sizes(size: tuple[int, int]) -> list[tuple[int, int]]:
@@ -179,17 +147,12 @@ class DCGAN(Generator):
     def __init__(
         self, config: Config, channels: Mapping[str, int], classes: Sequence[str] = ()
     ) -> None:
-        super().__init__(config, channels, classes if config.conditional else ())
+        super().__init__(config, channels, classes)
         self.config: Config = config
         c, depth = config, self.channels["pictures"]
         width, height = c.width_height
         size = (height, width)
-        if c.conditional and not classes:
-            raise InputError(
-                "--conditional: wants a folder for each class with all its pictures in it, and no "
-                "picture beside these folders; `ganvas data check` says what is there"
-            )
-        self.nz, self.unused_classes = c.nz, 0 if c.conditional else len(classes)
+        self.nz = c.nz
         self.G = GeneratorNetwork(c.nz, c.ngf, depth, size, len(self.classes))
         self.D = DiscriminatorNetwork(c.ndf, depth, size, c.norm_D, len(self.classes))
         for network in (self.G, self.D):
@@ -233,24 +196,8 @@ class DCGAN(Generator):
         """Whether the objective makes a score's sigmoid D's belief that a picture is real."""
         return self.config.objective.startswith(("vanilla", "logistic"))
 
-    @property
-    def notes(self) -> list[str]:
-        if not self.unused_classes:
-            return super().notes
-        return [
-            f"{self.unused_classes} class folders: their names are not used; --conditional learns "
-            "them",
-            *super().notes,
-        ]
-
     def synthesise(self, z: Tensor, labels: Tensor | None) -> Tensor:
         return self.best("G")(z, self.one_hot(labels))
-
-    def one_hot(self, labels: Tensor | None) -> Tensor | None:
-        """Labels (N,) as (N, classes); None where no classes are learnt."""
-        if not self.conditional or labels is None:
-            return None
-        return F.one_hot(labels, len(self.classes)).float()
 
 
 def mean_sigmoid(scores: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Methods that make pictures from noise."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from operator import index
@@ -8,13 +8,17 @@ from typing import ClassVar, Literal, Self, get_args
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from ganvas.config import Preprocess
 from ganvas.errors import InputError, did_you_mean
-from ganvas.methods.adversarial import Adversarial
+from ganvas.methods.adversarial import Adversarial, AdversarialSettings
 from ganvas.methods.base import Batch
 from ganvas.pictures import Picture, to_pil
+from ganvas.scales import range_of
+from ganvas.schedules import Policy
 
 AT_ONCE = 16
 NoiseMode = Literal["random", "const", "none"]
@@ -32,6 +36,41 @@ class Look:
     """random follows from each latent, const is the same for all, none is none. None: const."""
 
 
+@dataclass(kw_only=True)
+class GeneratorSettings(AdversarialSettings):
+    """Pictures to make"""
+
+    channels: int | None = None
+    """1 takes pictures as grey, 3 as RGB; of others it must be what they have. Left out: as they
+    are."""
+    range: str | None = None
+    """Values that become -1 and 1: LOW:HIGH such as 0:4095, for each channel where they differ
+    (0:4095,-1:1); measured; type, the ends of an integer type. Left out: type for 8 bits, else
+    measured."""
+    conditional: bool = False
+    """Learn the classes that the folders name (Mirza and Osindero 2014)."""
+    preprocess: Preprocess = "center_crop"
+    lr_policy: Policy = "constant"
+
+    def check(self) -> None:
+        super().check()
+        if self.channels is not None:
+            self.at_least("channels", 1)
+        if self.range is not None:
+            range_of(self.range, "range")
+        if self.preprocess in ("none", "scale_width"):
+            raise InputError(
+                f"--preprocess {self.preprocess}: keeps pictures of different sizes, but a "
+                "generator makes one; take center_crop"
+            )
+
+    def channels_of(self, domain: str) -> int | None:
+        return self.channels
+
+    def range_of(self, domain: str) -> str | None:
+        return self.range
+
+
 class Generator(Adversarial):
     """A method that turns latents z ~ N(0, I) into pictures, of a class where it was trained so.
 
@@ -46,6 +85,33 @@ class Generator(Adversarial):
     """The parts of a `Look` that it has."""
     look = Look()
     """How it makes pictures: see `use`."""
+
+    def __init__(
+        self, config: GeneratorSettings, channels: Mapping[str, int], classes: Sequence[str] = ()
+    ) -> None:
+        super().__init__(config, channels, classes if config.conditional else ())
+        if config.conditional and not classes:
+            raise InputError(
+                "--conditional: wants a folder for each class with all its pictures in it, and no "
+                "picture beside these folders; `ganvas data check` says what is there"
+            )
+        self.unused_classes = 0 if config.conditional else len(classes)
+
+    @property
+    def notes(self) -> list[str]:
+        if not self.unused_classes:
+            return super().notes
+        return [
+            f"{self.unused_classes} class folders: their names are not used; --conditional learns "
+            "them",
+            *super().notes,
+        ]
+
+    def one_hot(self, labels: Tensor | None) -> Tensor | None:
+        """Labels (N,) as (N, classes); None where no classes are learnt."""
+        if not self.conditional or labels is None:
+            return None
+        return F.one_hot(labels, len(self.classes)).float()
 
     def use(
         self,

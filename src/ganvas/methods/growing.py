@@ -16,7 +16,7 @@ import numpy as np
 
 from ganvas.config import HAIR, option_name
 from ganvas.errors import InputError
-from ganvas.methods.adversarial import AdversarialSettings
+from ganvas.methods.generator import GeneratorSettings
 from ganvas.networks.stylegan import MOST_BASE, Pyramid, Structure, halvings
 
 Table = dict[int, float]
@@ -29,7 +29,7 @@ TICKS = "4:160,8:140,16:120,32:100,64:80,128:60,256:40,512:30,1024:20"
 
 
 @dataclass(kw_only=True)
-class GrowingSettings(AdversarialSettings):
+class GrowingSettings(GeneratorSettings):
     """Growing, and what goes by resolution"""
 
     structure: Structure = "growing"

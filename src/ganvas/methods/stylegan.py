@@ -10,11 +10,9 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ganvas.clock import Clock
-from ganvas.config import Preprocess
 from ganvas.errors import InputError
 from ganvas.losses import total
 from ganvas.methods.adversarial import ObjectiveName
@@ -29,8 +27,6 @@ from ganvas.networks.stylegan import (
     Mapping,
     Noise,
 )
-from ganvas.scales import range_of
-from ganvas.schedules import Policy
 
 Preset = Literal["tiny", "small", "paper256", "paper1024"]
 CUTOFF = 8
@@ -66,15 +62,6 @@ class Config(GrowingSettings):
     mbstd_group: int = 4
     """Pictures that the discriminator compares with one another (minibatch standard deviation); 1:
     it does not."""
-    channels: int | None = None
-    """1 takes pictures as grey, 3 as RGB; of others it must be what they have. Left out: as they
-    are."""
-    range: str | None = None
-    """Values that become -1 and 1: LOW:HIGH such as 0:4095, for each channel where they differ
-    (0:4095,-1:1); measured; type, the ends of an integer type. Left out: type for 8 bits, else
-    measured."""
-    conditional: bool = False
-    """Learn the classes that the folders name."""
     beta1: float = 0.0
     """Adam's decay of the first moment."""
     beta2: float = 0.99
@@ -83,8 +70,6 @@ class Config(GrowingSettings):
     r1_gamma: float = 10.0
     size: str = "256"
     duration: str = "25000kimg"
-    preprocess: Preprocess = "center_crop"
-    lr_policy: Policy = "constant"
     ema: str | None = "10kimg"
     previews: int = 32
     log_every: str = "1tick"
@@ -138,31 +123,14 @@ class Config(GrowingSettings):
         self.at_least("mapping_layers", 1)
         self.above_zero("mapping_lr_mul")
         for name in ("beta1", "beta2", "w_avg_beta"):
-            if not 0 <= getattr(self, name) < 1:
-                option = name.replace("_", "-")
-                raise InputError(f"--{option} {getattr(self, name):g}: must be from 0 to below 1")
+            self.below_one(name)
         if not 0 <= self.style_mixing_prob <= 1:
             raise InputError(f"--style-mixing-prob {self.style_mixing_prob:g}: must be from 0 to 1")
-        if self.channels is not None:
-            self.at_least("channels", 1)
-        if self.range is not None:
-            range_of(self.range, "range")
-        if self.preprocess in ("none", "scale_width"):
-            raise InputError(
-                f"--preprocess {self.preprocess}: keeps pictures of different sizes, but a "
-                "generator makes one; take center_crop"
-            )
-
-    def channels_of(self, domain: str) -> int | None:
-        return self.channels
 
     def shaped_by(self, player: str) -> tuple[str, ...]:
         mapping = ("nz", "nw", "mapping_layers", "mapping_fmaps", "mapping_lr_mul")
         own = mapping if player == "G" else ("mbstd_group",)
         return (*own, "fmap_base", "fmap_max", "structure", "size", "conditional")
-
-    def range_of(self, domain: str) -> str | None:
-        return self.range
 
 
 class StyleGAN(Generator):
@@ -181,15 +149,10 @@ class StyleGAN(Generator):
     def __init__(
         self, config: Config, channels: Map[str, int], classes: Sequence[str] = ()
     ) -> None:
-        super().__init__(config, channels, classes if config.conditional else ())
+        super().__init__(config, channels, classes)
         self.config: Config = config
         c, depth, kinds = config, self.channels["pictures"], len(self.classes)
-        if c.conditional and not classes:
-            raise InputError(
-                "--conditional: wants a folder for each class with all its pictures in it, and no "
-                "picture beside these folders; `ganvas data check` says what is there"
-            )
-        self.nz, self.unused_classes = c.nz, 0 if c.conditional else len(classes)
+        self.nz = c.nz
         pyramid = replace(c.pyramid, fmap_base=c.fmap_base, fmap_max=c.fmap_max)
         mapping = Mapping(c.nz, c.nw, kinds, c.mapping_layers, c.mapping_fmaps, c.mapping_lr_mul)
         self.G = GeneratorNetwork(pyramid, mapping, c.nw, depth, c.structure)
@@ -276,11 +239,6 @@ class StyleGAN(Generator):
     @property
     def notes(self) -> list[str]:
         c, found = self.config, super().notes
-        if self.unused_classes:
-            found.append(
-                f"{self.unused_classes} class folders: their names are not used; --conditional "
-                "learns them"
-            )
         first = FIRST * 2 ** (self.G.pyramid.last - c.first_lod if c.grows else self.G.pyramid.last)
         reached = [r for r in self.resolutions if r >= first]
         sizes = {r: int(c.tables["minibatch_dict"].get(r, c.batch_size)) for r in reached}
@@ -320,12 +278,6 @@ class StyleGAN(Generator):
         G = self.best("G")
         assert isinstance(G, GeneratorNetwork)
         return G
-
-    def one_hot(self, labels: Tensor | None) -> Tensor | None:
-        """Labels (N,) as (N, classes); None where no classes are learnt."""
-        if not self.conditional or labels is None:
-            return None
-        return F.one_hot(labels, len(self.classes)).float()
 
 
 def noise_of(z: Tensor, shapes: Sequence[tuple[int, int]]) -> list[Tensor]:

@@ -90,8 +90,7 @@ class TranslatorSettings(AdversarialSettings):
         if self.antialias != "none" and self.generator != "resnet":
             raise InputError(f"--antialias {self.antialias}: is for --generator resnet only")
         for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"--{name} {getattr(self, name):g}: must be from 0 to below 1")
+            self.below_one(name)
         for domain in "AB":
             if self.channels_of(domain) is not None:
                 self.at_least(f"channels_{domain}", 1)
