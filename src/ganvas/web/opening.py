@@ -70,7 +70,7 @@ def open_study(
         method.use(choice.truncation)
     elif choice.truncation is not None:
         raise InputError(f"--truncation {choice.truncation}: {method.name} has none; leave it out")
-    source = located(choice.data or method.config.data)
+    source = choice.data or method.config.data
     pictures = gather(
         method, source, direction, choice.pictures, protocol.seed, choice.pairing, watch
     )
@@ -82,7 +82,7 @@ def open_study(
         "images": description["clock"]["images"],
         "weights": "ema" if len(method.averages) else "raw",
         "weights_sha256": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
-        "data": source,
+        "data": located(source),
         "split": pictures.split,
         "pairing": pictures.pairing,
         "pictures": {"real": len(pictures.real), "generated": len(pictures.fake)},

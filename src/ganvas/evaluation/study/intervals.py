@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from statistics import NormalDist, fmean, variance
 
 LEVEL = 0.95
@@ -45,6 +46,7 @@ def interval(fooled: Sequence[int], trials: int) -> tuple[Interval, str]:
     return wilson(share, independent / max(effect, 1.0), student(people - 1)), CLUSTERED
 
 
+@cache
 def student(freedom: int) -> float:
     """The quantile of Student's t within whose two ends LEVEL lies."""
     low, high = 0.0, 1.0
