@@ -357,6 +357,8 @@ class Server(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         host = str(self.server_address[0])
+        if ipaddress.ip_address(host).is_unspecified:
+            host = socket.gethostname()
         return f"http://{f'[{host}]' if ':' in host else host}:{self.server_address[1]}"
 
     def study_ready(self) -> Study:
