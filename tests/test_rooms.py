@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "inference": HELPERS | {"methods", "data", "runs", "engine", "networks", "losses"},
     "progress": HELPERS | {"runs", "loop"},
     "api": HELPERS | {"methods", "runs", "training", "inference", "progress", "weights"},
+    "web": {"*"},
     "cli": {"*"},
     "__init__": {"api"},
     "__main__": {"cli"},

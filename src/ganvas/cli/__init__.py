@@ -18,6 +18,7 @@ COMMANDS = {
     "generate": ("generate:generate", "Make pictures, or a film, from noise."),
     "import": ("importing:importing", "Take in weights of other projects, as a run."),
     "export": ("export:export", "Write a trained network for use without ganvas."),
+    "study": ("study:study", "Ask people which of two pictures is real."),
     "report": ("report:report", "Write a run's report.html anew."),
     "data": ("data:app", "Look at picture sets, write built-in ones, fetch published ones."),
     "methods": ("methods:methods", "List the methods, and every option of one."),
