@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ganvas.config import Preprocess, Settings
-from ganvas.pictures import Alpha, Picture
+from ganvas.pictures import Alpha, Picture, as_type
 
 Box = tuple[float, float, float, float]
 
@@ -64,8 +64,8 @@ class Preparation:
         return self.preprocess == "crop" and (size[0] < self.size[0] or size[1] < self.size[1])
 
     def training(self, picture: Picture, channels: int) -> np.ndarray:
-        """(h, w, channels), from which crops of the size are cut: uint8 of uint8, else float32,
-        both in the file's own values."""
+        """(h, w, channels), from which crops of the size are cut: in the file's own type and
+        values."""
         values = picture.with_channels(channels, self.alpha)
         if self.preprocess == "center_crop":
             return resized(values, self.size, self.middle_box(picture.size))
@@ -95,13 +95,13 @@ class Preparation:
 
 
 def resized(values: np.ndarray, size: tuple[int, int], box: Box | None = None) -> np.ndarray:
-    """(H, W, C) at another size (width, height), by Pillow's bicubic filter: uint8 stays uint8,
-    all else becomes float32, within the values that were there."""
-    deep = values.dtype != np.uint8
-    if deep:
-        values = values.astype(np.float32)
+    """(H, W, C) at another size (width, height), by Pillow's bicubic filter, of the same type and
+    within the values that were there."""
     if box is None and size == (values.shape[1], values.shape[0]):
         return values
+    kind, deep = values.dtype, values.dtype != np.uint8
+    if deep:
+        values = values.astype(np.float32)
     step = 3 if values.shape[2] == 3 and not deep else 1
     bands = []
     for at in range(0, values.shape[2], step):
@@ -110,5 +110,5 @@ def resized(values: np.ndarray, size: tuple[int, int], box: Box | None = None) -
         found = np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=box))
         found = found.reshape(size[1], size[0], step)
         # The filter swings over at edges; 8 bits cut that off by themselves.
-        bands.append(found.clip(band.min(), band.max()) if deep else found)
+        bands.append(as_type(found.clip(band.min(), band.max()), kind) if deep else found)
     return np.concatenate(bands, 2)
