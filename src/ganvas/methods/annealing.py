@@ -77,7 +77,7 @@ class AnnealingSettings(GeneratorSettings):
             start, end = getattr(self, name), getattr(self, f"{name}_end")
             gammas.append(annealed(start, start * GAMMA_PART if end is None else end, done))
         beta2 = annealed(self.beta2, self.beta2_end, done)
-        return Annealed(lr, self.rate_D * lr / self.lr, beta2, *gammas)
+        return Annealed(lr, self.rate_D * (lr / self.lr), beta2, *gammas)
 
     def half_life_at(self, whole: float, clock: Clock) -> float:
         return max(annealed(0, whole, self.anneal_span.fraction(clock)), HAIR)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ganvas.networks.equalized import LRELU_SLOPE, blur, downscaled, lrelu, upscaled
 
-LRELU_GAIN = sqrt(2 / (1 + LRELU_SLOPE**2))
+HE_GAIN = sqrt(2 / (1 + LRELU_SLOPE**2))
 """What keeps the variance through a leaky ReLU (He et al. 2015)."""
 
 
@@ -60,7 +60,7 @@ class ResidualBlock(nn.Module):
         self.mix = nn.Conv2d(hidden, hidden, 3, padding=1, groups=groups)
         self.reduce = nn.Conv2d(hidden, width, 1, bias=False)
         for layer in (self.expand, self.mix):
-            begin(layer, LRELU_GAIN * depth**-0.25)
+            begin(layer, HE_GAIN * depth**-0.25)
         nn.init.zeros_(self.reduce.weight)
 
     def forward(self, x: Tensor) -> Tensor:
