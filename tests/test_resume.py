@@ -97,7 +97,8 @@ OWN: dict[str, dict[str, Any]] = {
 """Five pictures in batches of two: epochs end in mid-batch, the pool is full after two steps; the
 turns of players and of penalties do not fall together with log lines and snapshots. StyleGAN grows
 twice in these steps, and is stopped in the midst of fading too: batch and rate change at size 8 and
-16, and optimizers begin anew where fading begins and ends. R3GAN's schedule ends in mid-training."""
+16, and optimizers begin anew where fading begins and ends. R3GAN's schedule
+ends in mid-training."""
 SETTINGS = SHARED | OWN["cyclegan"]
 
 

@@ -12,6 +12,7 @@ from ganvas.clock import Clock
 from ganvas.errors import InputError
 from ganvas.losses.penalties import r1, r2
 from ganvas.methods.r3gan import R3GAN, Config
+from ganvas.networks.r3gan import DiscriminatorNetwork
 
 SMALL: dict[str, Any] = {
     "size": "16",
@@ -37,11 +38,11 @@ def batch(count: int = 4, size: tuple[int, int] = (16, 16)) -> dict[str, Tensor]
     return {"pictures": torch.rand(count, 3, *size) * 2 - 1, "labels": torch.arange(count) % 2}
 
 
-class Weighed(nn.Module):
+class Weighed(DiscriminatorNetwork):
     """A discriminator whose score is a weighing of the pixels: its gradients are the weights."""
 
     def __init__(self) -> None:
-        super().__init__()
+        nn.Module.__init__(self)
         self.weight = nn.Parameter(torch.linspace(-0.1, 0.1, 3 * 16 * 16))
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -51,10 +52,10 @@ class Weighed(nn.Module):
 def test_a_step_by_hand():
     """With a linear D, R1 and R2 are both gamma/2 |w|^2, and all gradients can be written down."""
     method, x = make(r1_gamma=3, r2_gamma=5, beta1=0, lr=0.01), batch()["pictures"]
-    method.D = Weighed()
+    method.D = D = Weighed()
     del method.skipped_D, method.streak_D, method.skipped_at_D
-    method.player("D", method.D, lr=0.01, betas=(0.0, 0.9))
-    w, G = method.D.weight.detach().double().clone(), copy.deepcopy(method.G)
+    method.player("D", D, lr=0.01, betas=(0.0, 0.9))
+    w, G = D.weight.detach().double().clone(), copy.deepcopy(method.G)
     torch.manual_seed(1)
     x_ = G(torch.randn(4, 5)).detach().double().flatten(1)
     again = G(torch.randn(4, 5))
@@ -68,11 +69,11 @@ def test_a_step_by_hand():
     assert found["D_r2"].item() == pytest.approx(5 / 2 * float(w @ w), rel=1e-5)
     # d/dw softplus(-m) = -sigmoid(-m) dm/dw, and of the penalties (3 + 5) w.
     slope = -(torch.sigmoid(-margins)[:, None] * (real - x_)).mean(0) + 8 * w
-    gradient = method.D.weight.grad
+    gradient = D.weight.grad
     assert gradient is not None
     torch.testing.assert_close(gradient.double(), slope, rtol=1e-4, atol=1e-7)
     # Adam's first step with beta1 = 0 is lr times the sign; then G goes down softplus(-(f - r)).
-    moved = method.D.weight.detach().double()
+    moved = D.weight.detach().double()
     torch.testing.assert_close(moved, w - 0.01 * slope.sign(), rtol=0, atol=1e-5)
     margins = again.flatten(1).double() @ moved - real @ moved
     assert found["G"].item() == pytest.approx(torch.log1p((-margins).exp()).mean().item())
@@ -149,7 +150,10 @@ def test_classes_are_learnt_by_both_and_asked_for_by_name():
     method = make(conditional=True)
     losses = method.step(batch())
     assert all(loss.isfinite() for loss in losses.values())
-    assert all(network.label.grad.any() for network in (method.G, method.D))
+    for label in (method.G.label, method.D.label):
+        assert label is not None
+        assert label.grad is not None
+        assert label.grad.any()
     cat, dog = (method.generate_tensor([7], name) for name in ("cat", "dog"))
     assert not torch.equal(cat, dog)
     assert torch.equal(method.generate_tensor([6, 7])[1:], dog)  # seed 7 modulo 2 classes
@@ -203,10 +207,13 @@ def test_networks_that_cannot_be_are_refused(changes, told):
 
 def test_training_brings_generated_pictures_towards_the_real_ones():
     """All real pictures are of one colour, and so are those that are generated in the end."""
-    method = make(ema=None, size="12", widths="8,8", lr=0.003, r1_gamma=1, r2_gamma=1, duration="150it")
+    method = make(
+        ema=None, size="12", widths="8,8", lr=0.003, r1_gamma=1, r2_gamma=1, duration="150it"
+    )
     colour = torch.tensor([0.6, -0.4, 0.1])[:, None, None]
     x = {"pictures": colour.expand(8, 3, 12, 12)}
     far = (method.generate_tensor(range(8)) - colour).abs().mean().item()
+    losses = {}
     for n in range(150):
         torch.manual_seed(n)
         method.plan(Clock(100, images=8 * n, iterations=n))
