@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, ge
 
 import yaml
 
-from ganvas.clock import Duration
+from ganvas.clock import Clock, Duration
 from ganvas.errors import InputError, did_you_mean
 from ganvas.schedules import Policy, Schedule
 
@@ -256,6 +256,11 @@ class Settings(
     def ticks_at(self, images: int) -> int:
         """How many ticks have ended behind so many images; without ticks always 0."""
         return 0
+
+    def half_life_at(self, whole: float, clock: Clock) -> float:
+        """The half-life of the average, in images, in the step behind which the clock stands:
+        `whole` is what --ema says."""
+        return whole if self.ema_rampup is None else min(whole, clock.images * self.ema_rampup)
 
     @property
     def size_step(self) -> int:

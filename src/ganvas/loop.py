@@ -203,10 +203,9 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
 
 def half_life_images(ema: Duration, training: Training) -> float:
     """The half-life of the average in images, for the step that was just done."""
-    clock, rampup = training.clock, training.config.ema_rampup
+    clock = training.clock
     sizes = {"ep": clock.epoch_size, "it": clock.latest, "kimg": 1000}
-    whole = ema.amount * sizes[ema.unit]
-    return whole if rampup is None else min(whole, clock.images * rampup)
+    return training.config.half_life_at(ema.amount * sizes[ema.unit], clock)
 
 
 def write_log(training: Training, log: Log, watcher: Watcher) -> None:

@@ -15,12 +15,23 @@ from ganvas.methods.base import Method
 from ganvas.methods.cyclegan import CycleGAN
 from ganvas.methods.dcgan import DCGAN
 from ganvas.methods.pix2pix import Pix2Pix
+from ganvas.methods.r3gan import R3GAN
 from ganvas.methods.stylegan import StyleGAN
+from ganvas.networks.r3gan import ResidualBlock
 
 SMALL = {
     "cyclegan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "dcgan": {"size": 16, "ngf": 4, "ndf": 4, "nz": 5},
     "pix2pix": {"size": 32, "ngf": 4, "ndf": 4, "n_downs": 5, "n_layers": 2},
+    "r3gan": {
+        "size": 16,
+        "widths": "8,8,4",
+        "n_blocks": 1,
+        "cardinality": 2,
+        "nz": 5,
+        "r1_gamma": 0,
+        "r2_gamma": 0,
+    },
     "stylegan": {
         "size": 16,
         "lod_initial_resolution": 16,
@@ -75,6 +86,12 @@ OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"direction": "BtoA"},
         {"lambda_L1": 0},
     ],
+    "r3gan": [
+        {"r1_gamma": 2, "r2_gamma": 2},
+        {"size": "20x12", "conditional": True},
+        {"n_blocks": 2, "expansion": 1, "cardinality": 1},
+        {"r1_gamma": 5, "r1_gamma_end": 0, "anneal": "1it"},
+    ],
     "stylegan": [
         {"lod_initial_resolution": 4, "r1_gamma": 10},
         {"structure": "fixed"},
@@ -95,7 +112,12 @@ def kind(request: pytest.FixtureRequest):
 def make(kind, **changes) -> Adversarial:
     torch.manual_seed(0)
     config = kind.Config.from_mapping(SMALL[kind.name] | changes)
-    return kind(config, dict.fromkeys(kind.domains, 3), CLASSES)
+    method = kind(config, dict.fromkeys(kind.domains, 3), CLASSES)
+    for block in method.modules():
+        if isinstance(block, ResidualBlock):
+            # It begins as the identity, and then only its last layer has a gradient.
+            torch.nn.init.normal_(block.reduce.weight, 0, 0.1)
+    return method
 
 
 def batch_of(method: Method, count: int = 2) -> dict[str, Tensor]:
@@ -188,7 +210,7 @@ def judged(method: Adversarial, batch: dict[str, Tensor]) -> dict[str, tuple]:
     if isinstance(method, DCGAN):
         x = batch["pictures"]
         return {"D": (method.D, x, method.G(torch.randn(len(x), method.nz)).detach(), 1.0)}
-    if isinstance(method, StyleGAN):
+    if isinstance(method, R3GAN | StyleGAN):
         x = batch["pictures"]
         return {"D": (method.D, x, method.drawn(len(x), None).detach(), 1.0)}
     if isinstance(method, Pix2Pix):

@@ -139,6 +139,8 @@ class Adversarial(Method):
         super().__init__(config, channels, classes)
         self.rules = config
         self.objective = with_labels(OBJECTIVES[config.objective], config)
+        self.gammas = {"r1": config.r1_gamma, "r2": config.r2_gamma}
+        """The weights of R1 and R2 in the next step: a method's own schedule may change them."""
 
     def whose_turn(self) -> frozenset[str]:
         """Begin a step: the players that move in it, by --warmup and then by --d-steps."""
@@ -188,8 +190,8 @@ class Adversarial(Method):
         lazy = lazy_weight(self.descents["D"], c.penalty_every)
         terms: dict[str, tuple[float, Callable[[], Tensor]]] = {
             "gp": (c.gp, lambda: gradient_penalty(D, real, fake, c.gp_target, c.gp_at, part)),
-            "r1": (c.r1_gamma, lambda: r1(D, real, part)),
-            "r2": (c.r2_gamma, lambda: r2(D, fake, part)),
+            "r1": (self.gammas["r1"], lambda: r1(D, real, part)),
+            "r2": (self.gammas["r2"], lambda: r2(D, fake, part)),
         }
         return {name: lazy * w * term() for name, (w, term) in terms.items() if lazy and w}
 

@@ -68,6 +68,7 @@ SAMPLES: dict[str, Sample] = {
                 "ema": "2kimg",
             },
             "stylegan": {"preset": "tiny"},
+            "r3gan": {"preset": "tiny"},
         },
     ),
 }
