@@ -21,6 +21,9 @@ from ganvas.scales import range_of
 from ganvas.schedules import Policy
 
 AT_ONCE = 16
+NOT_FINITE = (
+    "the network's answer is not finite: its training has diverged; take an earlier snapshot"
+)
 NoiseMode = Literal["random", "const", "none"]
 
 
@@ -243,10 +246,7 @@ def in_parts(made: Callable[[slice], Tensor], count: int, at_once: int) -> Tenso
     starts = range(0, count, at_once)
     x = torch.cat([made(slice(start, start + at_once)) for start in starts]).float()
     if not x.isfinite().all():
-        raise InputError(
-            "the network's answer is not finite: its training has diverged; take an earlier "
-            "snapshot"
-        )
+        raise InputError(NOT_FINITE)
     return x
 
 
