@@ -5,7 +5,6 @@ from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Literal
 
 import torch
@@ -29,11 +28,10 @@ def distance_to(
     method: Generator,
     x: Tensor,
     labels: Tensor | None,
-    loss: Loss | None = None,
+    loss: Loss,
     lpips_weights: str | Path | None = None,
 ) -> Distance:
-    """How far pictures are from x (1, C, H, W). Left open: perceptual, or pixel where the run has
-    no discriminator.
+    """How far pictures are from x (1, C, H, W).
 
     perceptual is the distance of the features of the run's own discriminator, which knows its kind
     of pictures at any depth, plus that of pixels.
@@ -60,6 +58,10 @@ def distance_to(
     with torch.no_grad():
         seen = features(seeing, D, x)
     return lambda y: feature_distance(features(seeing, D, y), seen) + pixel(y)
+
+
+def default_loss(method: Generator) -> Loss:
+    return "perceptual" if "D" in method.networks() else "pixel"
 
 
 def lpips_distance(x: Tensor, weights: str | Path | None) -> Distance:
@@ -95,10 +97,10 @@ def lpips_network(weights: str | Path) -> nn.Module:
         lpips: Any = import_module("lpips")
     except ImportError:
         raise InputError(f"--loss lpips: the package lpips is not there; {INSTALL}") from None
+    kept = vgg_weights(Path(weights))
     with warnings.catch_warnings():  # of torchvision, whose old words it speaks
         warnings.simplefilter("ignore")
         network = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False)
-    kept = vgg_weights(Path(weights))
     own = network.net.state_dict()
     # slice1.0.weight is features.0.weight, slice2.5.weight is features.5.weight ...
     names = {key: f"features.{key.partition('.')[2]}" for key in own}
@@ -123,7 +125,7 @@ def vgg_weights(path: Path) -> dict[str, Any]:
         raise InputError(
             f"--lpips-weights {path}: cannot be read ({error.strerror or error})"
         ) from None
-    except (RuntimeError, UnpicklingError, EOFError, ValueError, KeyError):
+    except Exception:  # what the unpickler meets in a damaged file, it raises
         raise InputError(
             f"--lpips-weights {path}: is not the state dict of torchvision's vgg16"
         ) from None

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganvas.data.prepare import Preparation
 from ganvas.errors import InputError
-from ganvas.inference.distances import Loss, distance_to
+from ganvas.inference.distances import Loss, default_loss, distance_to
 from ganvas.inference.saved import Saved, as_bytes
 from ganvas.inference.spaces import InW, Space, space_of
 from ganvas.losses.perceptual import noise_regularity
@@ -39,7 +39,7 @@ class Aim:
     """z: one latent. w: one style for all layers. w+: a style for each layer. None: w, or z where
     the method has no styles."""
     loss: Loss | None = None
-    """See `distance_to`."""
+    """See `distance_to`. None: perceptual, or pixel where the run has no discriminator."""
     steps: int = 1000
     lr: float = 0.1
     seed: int = 0
@@ -65,6 +65,7 @@ class Projection:
     """What a picture was projected to. All tensors are on the CPU."""
 
     aim: Aim
+    """With what was left open."""
     scale: Scale
     saved: Saved
     """The latent or the style that was found, and fitted noise."""
@@ -130,7 +131,8 @@ def project(
     space = space_of(method, aim.space, labels, aim.seed)
     if aim.fit_noise and not isinstance(space, InW):
         raise InputError("--fit-noise: goes with styles, --in w or w+; leave it out")
-    distance = distance_to(method, x, labels, aim.loss, aim.lpips_weights)
+    loss_name = aim.loss or default_loss(method)
+    distance = distance_to(method, x, labels, loss_name, aim.lpips_weights)
     chance = torch.Generator().manual_seed(aim.seed)
     w = space.start(distance)
     noise = []
@@ -167,7 +169,7 @@ def project(
     else:
         saved = Saved("w", found, None, maps)
     return Projection(
-        aim=replace(aim, space=space.space),
+        aim=replace(aim, space=space.space, loss=loss_name),
         scale=method.scales["pictures"],
         saved=saved,
         target=target.cpu(),

@@ -47,7 +47,7 @@ def read_saved(path: Path, method: Generator) -> Saved:
         InputError: the file cannot be read, holds no code, or one of another network.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
