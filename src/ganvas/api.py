@@ -1,19 +1,29 @@
 """The command line's words for Python."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
 from ganvas import training
+from ganvas.errors import InputError
 from ganvas.inference import export as exporting
 from ganvas.inference import load as loading
+from ganvas.inference import project as projection
 from ganvas.inference.export import Exported, Format
+from ganvas.inference.generate import generator_of
+from ganvas.inference.project import Aim, Projection
 from ganvas.methods.base import Direction, Method
+from ganvas.methods.generator import Generator
+from ganvas.pictures import from_array, from_pil
 from ganvas.progress import Bar
 from ganvas.runs.directory import Run
 from ganvas.weights import importing
 
-__all__ = ["Run", "export", "import_weights", "load", "resume", "train"]
+__all__ = ["Run", "export", "import_weights", "load", "project", "resume", "train"]
 
 
 def train(method: str, *, quiet: bool = False, **settings: Any) -> Run:
@@ -97,6 +107,47 @@ def load(path: Run | Path | str, device: str = "auto") -> Method:
         InputError: there is nothing there that can be loaded.
     """
     return loading.load(path.path if isinstance(path, Run) else path, device)
+
+
+def project(
+    method: Method,
+    picture: Image.Image | np.ndarray | Tensor,
+    label: str | None = None,
+    *,
+    on_step: Callable[[float], object] = lambda loss: None,
+    **aim: Any,
+) -> Projection:
+    """Find the style, or the latent, whose picture is nearest: `project(method, picture).code`.
+
+    A PIL picture or an array (H, W, C) is brought to size as training pictures were; a tensor
+    (C, H, W) in [-1, 1] is taken as it is. `aim` is `ganvas project`'s options: `space` (its
+    --in), `loss`, `lpips_weights`, `steps`, `lr`, `fit_noise`, `seed`. `on_step` is told the loss
+    of each step.
+
+    Raises:
+        InputError: the method makes no pictures from noise, or an option, the class or the picture
+            does not fit it.
+    """
+    maker = generator_of(method)
+    if unknown := aim.keys() - Aim.__dataclass_fields__.keys():
+        raise InputError(f"project: has no option {sorted(unknown)[0]}")
+    return projection.project(maker, aimed_at(maker, picture), Aim(**aim), label, on_step)
+
+
+def aimed_at(method: Generator, picture: Image.Image | np.ndarray | Tensor) -> Tensor:
+    """A target (C, H, W) in [-1, 1]."""
+    wanted = method.scales["pictures"].channels
+    if isinstance(picture, Tensor):
+        height, width = method.config.width_height[::-1]
+        if picture.shape != (wanted, height, width):
+            raise InputError(
+                f"project: a tensor of shape {tuple(picture.shape)}, and this run wants "
+                f"({wanted}, {height}, {width})"
+            )
+        return picture.float()
+    array = isinstance(picture, np.ndarray)
+    given = from_array(picture, wanted) if array else from_pil(picture)
+    return projection.prepared(method, given)[0]
 
 
 def export(

@@ -8,7 +8,6 @@ from functools import partial
 from math import ceil, floor
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,8 +16,8 @@ from ganvas.errors import InputError
 from ganvas.losses import total
 from ganvas.methods.adversarial import ObjectiveName
 from ganvas.methods.base import Batch, frozen
-from ganvas.methods.generator import Generator
 from ganvas.methods.growing import FIRST, GrowingSettings
+from ganvas.methods.styled import Styled
 from ganvas.networks.equalized import downscaled, upscaled
 from ganvas.networks.stylegan import (
     DiscriminatorNetwork,
@@ -29,8 +28,6 @@ from ganvas.networks.stylegan import (
 )
 
 Preset = Literal["tiny", "small", "paper256", "paper1024"]
-CUTOFF = 8
-"""Layers whose styles are truncated where nothing else is said: those of 4x4 to 32x32."""
 
 
 @dataclass(kw_only=True)
@@ -133,7 +130,7 @@ class Config(GrowingSettings):
         return (*own, "fmap_base", "fmap_max", "structure", "size", "conditional")
 
 
-class StyleGAN(Generator):
+class StyleGAN(Styled):
     """G: z -> w -> picture, a style at each layer, judged by D.
 
     Both grow: they work at the size that `lod` says, on real pictures brought to it, where the
@@ -144,7 +141,6 @@ class StyleGAN(Generator):
     Config = Config
     dialect = "stylegan"
     published_keys = False
-    knows = frozenset({"truncation", "cutoff", "noise"})
 
     def __init__(
         self, config: Config, channels: Map[str, int], classes: Sequence[str] = ()
@@ -252,25 +248,24 @@ class StyleGAN(Generator):
         """Those of all stages, as tables by resolution name them."""
         return [FIRST * 2**stage for stage in range(self.G.pyramid.last + 1)]
 
-    def synthesise(self, z: Tensor, labels: Tensor | None) -> Tensor:
-        G, look = self.network, self.look
-        styles = self.styles(z, labels)
-        if look.truncation is not None:
-            cutoff = CUTOFF if look.cutoff is None else look.cutoff
-            styles = G.truncated(styles, look.truncation, cutoff)
-        mode = look.noise or "const"
-        noise = noise_of(z, G.noise_shapes()) if mode == "random" else mode
-        return self.pictures_of(styles, noise)
-
     def styles(self, z: Tensor, labels: Tensor | None) -> Tensor:
-        """Latents (N, nz) and labels (N,) to the styles of all layers, (N, layers, nw)."""
         w = self.network.mapping(z, self.one_hot(labels))
         return w[:, None].expand(-1, self.network.pyramid.layers, -1)
 
     def pictures_of(self, styles: Tensor, noise: Noise = "const") -> Tensor:
-        """Styles (N, layers, nw) to pictures (N, C, H, W) of the full size."""
         x = self.network(styles, noise)
         return upscaled(x, self.network.pyramid.size(self.network.pyramid.last)[0] // x.shape[2])
+
+    def truncated(self, styles: Tensor, psi: float, cutoff: int) -> Tensor:
+        return self.network.truncated(styles, psi, cutoff)
+
+    def kept_noise(self) -> list[Tensor]:
+        G = self.network
+        return [G.epilogue(layer).noise for layer in range(self.layers)]
+
+    @property
+    def layers(self) -> int:
+        return self.network.pyramid.layers
 
     @property
     def network(self) -> GeneratorNetwork:
@@ -278,11 +273,3 @@ class StyleGAN(Generator):
         G = self.best("G")
         assert isinstance(G, GeneratorNetwork)
         return G
-
-
-def noise_of(z: Tensor, shapes: Sequence[tuple[int, int]]) -> list[Tensor]:
-    """Noise for each layer, (N, 1, h, w), that follows from each latent alone: the same seed gives
-    the same picture, in whatever company."""
-    rows = [np.random.RandomState(row.view(np.uint32)) for row in z.float().cpu().numpy()]
-    maps = [np.stack([row.randn(1, *shape) for row in rows]) for shape in shapes]
-    return [torch.from_numpy(m).float().to(z.device) for m in maps]
