@@ -47,6 +47,10 @@ class Watcher(Protocol):
 
     def said(self, text: str) -> None: ...
 
+    def shown(self, line: str) -> None:
+        """A line of what a dry run found."""
+        ...
+
 
 class Nobody:
     def reading(self, pictures: int) -> Callable[[], object]:
@@ -59,6 +63,8 @@ class Nobody:
     def logged(self, training: "Training", entry: dict[str, Any]) -> None: ...
 
     def said(self, text: str) -> None: ...
+
+    def shown(self, line: str) -> None: ...
 
 
 class Interrupted(KeyboardInterrupt):
@@ -206,7 +212,7 @@ def half_life_images(ema: Duration, training: Training) -> float:
     clock, rampup = training.clock, training.config.ema_rampup
     sizes = {"ep": clock.epoch_size, "it": clock.latest, "kimg": 1000}
     whole = ema.amount * sizes[ema.unit]
-    return whole if rampup is None else min(whole, clock.images * rampup)
+    return min(whole, clock.images * rampup) if rampup else whole
 
 
 def write_log(training: Training, log: Log, watcher: Watcher) -> None:
