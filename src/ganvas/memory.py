@@ -4,10 +4,9 @@ The step is done with torch's fake tensors, which have shapes and no values, and
 make is added up for as long as something holds it.
 """
 
-import warnings
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.optim import Optimizer
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -27,12 +27,20 @@ MOST_STEPS = 32
 """If a player has not moved in so many steps, its part is not counted."""
 
 
-class Shapes(FakeTensorMode):
-    """Tensors made in it have shapes only."""
+class Copies(TorchFunctionMode):
+    """Lets tensors without values be copied with their module, as averages begin."""
 
-    def __deepcopy__(self, memo: Any) -> "Shapes":
-        # Copies of its tensors, such as averages begin as, shall still go with the others.
-        return self
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        if func is not Tensor.__deepcopy__:
+            return func(*args, **(kwargs or {}))
+        x, memo = args
+        return memo.setdefault(id(x), x.detach().clone())
 
 
 class Tally(TorchDispatchMode):
@@ -70,15 +78,6 @@ class Tally(TorchDispatchMode):
         self.held -= count
 
 
-@contextmanager
-def counting() -> Iterator[Tally]:
-    """Nothing in it is computed, and what it would hold is counted."""
-    with warnings.catch_warnings(), Shapes(), Tally() as tally:
-        # torch's own copying of a buffer asks for it.
-        warnings.filterwarnings("ignore", "Accessing the data pointer of FakeTensor")
-        yield tally
-
-
 def step_memory(
     kind: type[Method],
     config: Settings,
@@ -97,8 +96,10 @@ def step_memory(
     clock = Clock(1)
     clock.images = images
     count, (width, height) = config.batch_size_at(images), config.width_height
-    with counting() as tally:
-        method = kind(config, channels, classes)
+    # Nothing in it is computed, and what it would hold is counted.
+    with FakeTensorMode(), Tally() as tally:
+        with Copies():
+            method = kind(config, channels, classes)
         for optimizer in method.optimizers.values():
             fill(optimizer)
         method.plan(clock)

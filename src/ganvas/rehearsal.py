@@ -208,9 +208,12 @@ def seconds_of(
 
 
 def roughly(seconds: float) -> str:
-    """`3 d 4 h`, `20 min`, `0.4 s`: two digits or two units."""
-    if seconds < 60:
+    """`3 d 4 h`, `20 min`, `2 min 5 s`, `0.4 s`: as exactly as is worth saying."""
+    if seconds < 59.5:
         return f"{seconds:.2g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 10:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     minutes = round(seconds / 60)
     if minutes < 60:
         return f"{minutes} min"
