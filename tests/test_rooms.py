@@ -24,8 +24,12 @@ MAY_IMPORT = {
     "evaluation": HELPERS | {"methods", "data", "runs", "engine", "networks", "losses"},
     "methods": HELPERS | {"networks", "losses"},
     "weights": HELPERS | {"methods", "runs", "networks"},
+    "memory": HELPERS | {"methods", "data"},
+    "auto": HELPERS | {"methods", "data", "engine", "memory"},
+    "rehearsal": HELPERS | {"methods", "data", "engine", "memory", "loop", "runs"},
     "loop": HELPERS | {"methods", "data", "runs", "engine", "doctor"},
-    "training": HELPERS | {"methods", "data", "runs", "engine", "loop", "weights"},
+    "training": HELPERS
+    | {"methods", "data", "runs", "engine", "loop", "weights", "auto", "rehearsal"},
     "inference": HELPERS | {"methods", "data", "runs", "engine", "networks", "losses"},
     "progress": HELPERS | {"runs", "loop"},
     "api": HELPERS | {"methods", "runs", "training", "inference", "progress", "weights"},

@@ -38,11 +38,10 @@ def train(method: str, *, quiet: bool = False, **settings: Any) -> Run:
     """
     if settings.get("init") is not None:
         settings["init"] = source_of(settings["init"])
-    config = training.settings_of(method, settings)
     if quiet:
-        return training.train(method, config)
+        return training.train(method, training.settings_of(method, settings))
     with Bar() as bar:
-        return training.train(method, config, bar)
+        return training.train(method, training.settings_of(method, settings, bar.said), bar)
 
 
 def source_of(init: Any) -> str:

@@ -15,7 +15,17 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    Self,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import yaml
 
@@ -29,6 +39,16 @@ HAIR = 1e-9
 Preprocess = Literal[
     "resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "center_crop", "none"
 ]
+
+
+class Stage(NamedTuple):
+    """A part of a training, all of whose steps are on pictures of one size, as many each."""
+
+    name: str
+    first: int
+    """Images shown before it."""
+    size: tuple[int, int]
+    """Width and height that the networks work at."""
 
 
 @dataclass(kw_only=True)
@@ -92,6 +112,9 @@ class ScheduleSettings:
     ema: str | None = None
     """Half-life of an exponential moving average of the generators' weights, such as 10kimg;
     previews and results then use it. Left out: none is kept."""
+    ema_rampup: float = 0.05
+    """That half-life is at most this part of the images seen so far (Karras et al. 2020, ADA); 0:
+    it is the whole from the start."""
 
 
 @dataclass(kw_only=True)
@@ -140,9 +163,6 @@ class Settings(
 
     has_ticks: ClassVar[bool] = False
     """Whether there are ticks: intervals whose length goes by what is trained (`ticks_at`)."""
-    ema_rampup: ClassVar[float | None] = 0.05
-    """The average's half-life grows to this part of the images seen (Karras et al. 2020, ADA);
-    None: it is the whole from the start."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Settings that go together, by the name that `preset` gives where a method has that."""
 
@@ -186,6 +206,7 @@ class Settings(
             raise InputError(f"--load-size {self.load_size}: must not be below --size {self.size}")
         for name, least in (("batch_size", 1), ("previews", 1), ("keep", 0), ("max_bad", 0)):
             self.at_least(name, least)
+        self.at_least("ema_rampup", 0)
         for name in ("workers", "threads", "max_pictures"):
             if getattr(self, name) is not None:
                 self.at_least(name, 0 if name == "workers" else 1)
@@ -260,7 +281,18 @@ class Settings(
     def half_life_at(self, whole: float, clock: Clock) -> float:
         """The half-life of the average, in images, in the step behind which the clock stands:
         `whole` is what --ema says."""
-        return whole if self.ema_rampup is None else min(whole, clock.images * self.ema_rampup)
+        return min(whole, clock.images * self.ema_rampup) if self.ema_rampup else whole
+
+    @property
+    def stages(self) -> list[Stage]:
+        """The parts of the training, from the beginning."""
+        return [Stage("training", 0, self.width_height)]
+
+    @classmethod
+    def suits(cls, width: int, height: int, batch_size: int | None = None) -> dict[str, Any]:
+        """The settings of the preset `auto` for pictures of that size, by the method's own rule;
+        with that batch, or the largest that the rule has. None where there is no such preset."""
+        return {}
 
     @property
     def size_step(self) -> int:

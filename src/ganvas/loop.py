@@ -47,6 +47,10 @@ class Watcher(Protocol):
 
     def said(self, text: str) -> None: ...
 
+    def shown(self, line: str) -> None:
+        """A line of what a dry run found."""
+        ...
+
 
 class Nobody:
     def reading(self, pictures: int) -> Callable[[], object]:
@@ -59,6 +63,8 @@ class Nobody:
     def logged(self, training: "Training", entry: dict[str, Any]) -> None: ...
 
     def said(self, text: str) -> None: ...
+
+    def shown(self, line: str) -> None: ...
 
 
 class Interrupted(KeyboardInterrupt):

@@ -2,26 +2,27 @@
 
 import errno
 import math
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ganvas.auto import AUTO, picked
 from ganvas.clock import Clock, Duration
 from ganvas.config import Settings, option_name
 from ganvas.data.opening import open_training_set
 from ganvas.data.samples import suggested
 from ganvas.data.sources import located
 from ganvas.data.training_set import TrainingSet
-from ganvas.engine import Engine, seed_step
+from ganvas.engine import Engine
 from ganvas.errors import InputError
 from ganvas.loop import Nobody, Training, Watcher, loop, preview
 from ganvas.loop import snapshot as snapshot_now
 from ganvas.methods import method_class
 from ganvas.methods.base import Method
+from ganvas.rehearsal import Rehearsal, rehearse
 from ganvas.runs.describe import describe_run
 from ganvas.runs.directory import Run, is_run
 from ganvas.runs.log import Log
@@ -46,24 +47,30 @@ FEW_STEPS = 300
 WARMUP_STEPS = 500
 
 
-def settings_of(method: str, given: dict[str, Any]) -> Settings:
+def settings_of(
+    method: str, given: dict[str, Any], said: Callable[[str], object] = lambda text: None
+) -> Settings:
     """A method's settings: those given, else what the weights of --init were built by, else those
-    of the preset, else for a built-in sample those that suit it.
+    of the preset, else for a built-in sample those that suit it. What the preset `auto` picked,
+    and why, is `said`.
 
     Raises:
         InputError: an unknown name, or a value that no training can have, or with which the
             weights of --init do not fit.
     """
-    kind = method_class(method).Config
+    kind = method_class(method)
     given = {name.replace("-", "_"): value for name, value in given.items()}
     fitting = suggested(str(given.get("data", "")), method)
-    preset = kind.presets.get(str((fitting | given).get("preset")), {})
+    name = str((fitting | given).get("preset"))
+    preset = dict(kind.Config.presets.get(name, {}))
     taken: dict[str, Any] = {}
     if given.get("init"):
         # A preset that was asked for by name is given as much as its settings would be.
         asked = preset | given if given.get("preset") else given
         taken = taken_over(read_start(str(given["init"]), method), method, asked)
-    return kind.from_mapping(fitting | preset | taken | given)
+    if name == AUTO:
+        preset = picked(kind, taken | given, said)
+    return kind.Config.from_mapping(fitting | preset | taken | given)
 
 
 def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:
@@ -115,20 +122,16 @@ def first_pictures(training: Training, log: Log) -> None:
     preview(t, log)
 
 
-def dry_run(method: str, config: Settings, watcher: Watcher) -> None:
-    """Build everything and take one step, writing nothing.
+def dry_run(method: str, config: Settings, watcher: Watcher) -> Rehearsal:
+    """Build everything, take a few steps of each kind, and say what all would cost, writing
+    nothing.
 
     Raises:
         InputError: as `train` would.
     """
     t = prepare(method, config, watcher, Run(config.out or "dry run"))
     watcher.beginning(t)
-    seed_step(config.seed, 0)
-    start = time.perf_counter()
-    with t.engine.autocast():
-        t.method.step(t.engine.place_batch(next(t.data.batches(0))))
-    t.engine.wait()
-    watcher.said(f"dry run: one step took {time.perf_counter() - start:.2f} s; nothing was written")
+    return rehearse(t, watcher)
 
 
 def resume(

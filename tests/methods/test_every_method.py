@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ganvas.losses.objectives import OBJECTIVES
 from ganvas.losses.penalties import gradient_penalty, r1, r2
+from ganvas.memory import step_memory
 from ganvas.methods import METHODS, method_class
 from ganvas.methods.adversarial import Adversarial
 from ganvas.methods.base import Method
@@ -143,6 +144,40 @@ def gradients_of_D(method: Adversarial, batch: dict[str, Tensor]) -> list[Tensor
     return [
         p.grad.clone() for n in method.players["D"] for p in n.parameters() if p.grad is not None
     ]
+
+
+def test_what_a_step_takes_is_counted_and_grows_with_the_batch(kind):
+    channels = dict.fromkeys(kind.domains, 3)
+    config = {n: kind.Config.from_mapping(SMALL[kind.name] | {"batch_size": n}) for n in (2, 8)}
+    few, many = (step_memory(kind, config[n], channels) for n in (2, 8))
+    weights = sum(p.nbytes for p in make(kind).parameters())
+    # Beside each weight its gradient and two moments.
+    assert 4 * weights < few < many
+
+
+def test_an_average_takes_memory(kind):
+    channels = dict.fromkeys(kind.domains, 3)
+    without, averaged = (
+        step_memory(kind, kind.Config.from_mapping(SMALL[kind.name] | {"ema": ema}), channels)
+        for ema in (None, "1kimg")
+    )
+    assert without < averaged
+
+
+@pytest.mark.parametrize("warmup", [0, 4])
+@pytest.mark.parametrize("pace", ["1", "3", "1/3", "2/3"])
+def test_what_a_step_does_is_known_beforehand(kind, pace, warmup):
+    trained = make(kind, d_steps=pace, r1_gamma=1, penalty_every=2)
+    thrown = make(kind, d_steps=pace, r1_gamma=1, penalty_every=2)
+    trained.warmup_steps = thrown.warmup_steps = warmup
+    for step in range(9):
+        before = dict(trained.descents)
+        thrown.stand_at(step)
+        assert (thrown.steps, thrown.descents) == (trained.steps, before)
+        losses = trained.step(batch_of(trained))
+        moved = frozenset(p for p in before if trained.descents[p] > before[p])
+        penalised = any(name.endswith("_r1") for name in losses)
+        assert trained.work_at(step) == (moved, penalised)
 
 
 @pytest.mark.parametrize(

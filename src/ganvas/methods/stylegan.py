@@ -5,7 +5,7 @@ from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from math import ceil, floor
+from math import ceil, floor, sqrt
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -27,7 +27,7 @@ from ganvas.networks.stylegan import (
     Noise,
 )
 
-Preset = Literal["tiny", "small", "paper256", "paper1024"]
+Preset = Literal["tiny", "small", "paper256", "paper1024", "auto"]
 
 
 @dataclass(kw_only=True)
@@ -36,7 +36,7 @@ class Config(GrowingSettings):
 
     preset: Preset | None = None
     """Settings that go together, for what is left out: tiny (32x32, minutes on a CPU), small
-    (64x64), paper256, paper1024."""
+    (64x64), paper256, paper1024; auto goes by the pictures' size and by the memory that is free."""
     nz: int = 512
     """Numbers in a latent z."""
     nw: int = 512
@@ -68,12 +68,12 @@ class Config(GrowingSettings):
     size: str = "256"
     duration: str = "25000kimg"
     ema: str | None = "10kimg"
+    ema_rampup: float = 0.0
     previews: int = 32
     log_every: str = "1tick"
     preview_every: str | None = "1tick"
     snapshot_every: str | None = "10tick"
 
-    ema_rampup: ClassVar[float | None] = None
     presets: ClassVar[Map[str, Map[str, Any]]] = {
         "tiny": {
             "size": "32",
@@ -123,6 +123,33 @@ class Config(GrowingSettings):
             self.below_one(name)
         if not 0 <= self.style_mixing_prob <= 1:
             raise InputError(f"--style-mixing-prob {self.style_mixing_prob:g}: must be from 0 to 1")
+
+    @classmethod
+    def suits(cls, width: int, height: int, batch_size: int | None = None) -> dict[str, Any]:
+        """The rule of StyleGAN2-ADA's `auto` for one GPU, whose side is here the root of the area.
+
+        It is one for networks that have their full size from the start, so these do not grow.
+        """
+        side = round(sqrt(width * height))
+        batch = batch_size or max(min(4096 // side, 32), 1)
+        return {
+            "size": f"{width}" if width == height else f"{width}x{height}",
+            "batch_size": batch,
+            "r1_gamma": round(0.0002 * width * height / batch, 6),
+            "ema": f"{batch * 10 / 32:g}kimg",
+            "ema_rampup": 0.05,
+            "lr": 0.002 if side >= 1024 else 0.0025,
+            "fmap_base": 16384 if side >= 512 else 8192,
+            "mapping_layers": 2,
+            "mbstd_group": min(batch, 4),
+            "structure": "skip",
+            "minibatch_dict": "none",
+            "lr_dict": "none",
+            "tick_kimg": 4.0,
+            "tick_kimg_dict": "none",
+            "preview_every": "5tick",
+            "snapshot_every": "50tick",
+        }
 
     def shaped_by(self, player: str) -> tuple[str, ...]:
         mapping = ("nz", "nw", "mapping_layers", "mapping_fmaps", "mapping_lr_mul")
