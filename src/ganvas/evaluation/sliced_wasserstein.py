@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -30,14 +31,19 @@ def sliced_wasserstein(x: Tensor, y: Tensor, directions: int = 512, seed: int = 
 def wasserstein(x: Tensor, y: Tensor) -> Tensor:
     """The Wasserstein-1 distance on the line between the rows of x (K, N) and of y (K, M): (K,),
     the area between their quantile functions."""
-    x, y = x.sort(1).values, y.sort(1).values
+    x, y = ascending(x), ascending(y)
     n, m = x.shape[1], y.shape[1]
     if n == m:
         return (x - y).abs().mean(1)
     # Both are constant between the levels i/n and j/m; in whole numbers, so that equal ones meet.
     levels = torch.cat([torch.arange(n + 1) * m, torch.arange(m + 1) * n]).unique()
-    widths, at = (levels.diff() / (n * m)).to(x), levels[:-1].to(x.device)
+    widths, at = (levels.diff().double() / (n * m)).to(x), levels[:-1].to(x.device)
     return ((x[:, at // m] - y[:, at // n]).abs() * widths).sum(1)
+
+
+def ascending(x: Tensor) -> Tensor:
+    """Each row (K, N) in order: on a CPU by NumPy, which is several times as fast."""
+    return x.sort(1).values if x.is_cuda else torch.from_numpy(np.sort(x.cpu().numpy(), 1)).to(x)
 
 
 def laplacian_pyramid(x: Tensor) -> list[Tensor]:
