@@ -26,7 +26,10 @@ def table_of(results: "Sequence[Result]") -> str:
         for note in result.notes:
             names = noted.setdefault(note, [])
             names += [result.metric] if result.metric not in names else []
-    lines += [f"note: {', '.join(names)}: {note}" for note, names in noted.items()]
+    every = len({result.metric for result in results})
+    for note, names in noted.items():
+        about = "" if len(names) == every else f"{', '.join(names)}: "
+        lines.append(f"note: {about}{note}")
     return "\n".join(lines)
 
 

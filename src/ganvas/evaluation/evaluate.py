@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ganvas.config import Settings
-from ganvas.data.held_out import Reader, Split, open_splits
+from ganvas.data.held_out import Reader, open_splits
 from ganvas.engine import Engine
 from ganvas.errors import InputError
 from ganvas.evaluation.choosing import (
@@ -95,16 +95,23 @@ class Judge:
         try:
             with torch.no_grad():
                 if isinstance(method, Generator):
-                    results = list(self.of_noise(method))
+                    results = self.in_order(self.of_noise(method))
                 else:
                     assert isinstance(method, Translator)
-                    ways = [self.of_translation(method, way) for way in self.choice.directions]
+                    ways = [
+                        self.in_order(self.of_translation(method, way))
+                        for way in self.choice.directions
+                    ]
                     results = list(chain.from_iterable(ways))
         finally:
             method.train(training)
         common = {"date": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **(about or {})}
         common |= {"seconds": round(time.perf_counter() - began, 3)}
         return [replace(r, provenance=common | r.provenance) for r in results]
+
+    def in_order(self, results: Iterator[Result]) -> list[Result]:
+        """As the metrics were asked for."""
+        return sorted(results, key=lambda result: self.choice.keys.index(result.key))
 
     # Pictures from noise
 
@@ -219,7 +226,8 @@ class Judge:
         origin = self.provenance(method, way, real.count, fake.count)
         common = [*notes, *on_few(real.count, fake.count)]
         if self.split.name == "train":
-            common.append("judged by pictures that it was trained on, for there are no others")
+            why = "" if len(self.splits.all) > 1 else ", for there are no others"
+            common.append(f"judged by pictures that it was trained on{why}")
         for key in self.choice.needs(*OF_SETS):
             metric = METRICS[key]
             extractor = self.extractors_of(domain).get(metric.by)

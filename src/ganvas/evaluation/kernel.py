@@ -30,9 +30,12 @@ def kernel_distance(x: Tensor, y: Tensor) -> tuple[float, float]:
     n = torch.tensor([len(part) for part in a], dtype=torch.float64)
     m = torch.tensor([len(part) for part in b], dtype=torch.float64)
     whole = estimate(xx, yy, xy, n, m)
-    kept = [[j for j in range(parts) if j != i] for i in range(parts)]
-    without = torch.stack([estimate(*(s[k][:, k] for s in (xx, yy, xy)), n[k], m[k]) for k in kept])
-    spread = (without - without.mean()).square().sum() * (parts - 1) / parts
+    without = []
+    for i in range(parts):
+        k = [j for j in range(parts) if j != i]
+        without.append(estimate(xx[k][:, k], yy[k][:, k], xy[k][:, k], n[k], m[k]))
+    found = torch.stack(without)
+    spread = (found - found.mean()).square().sum() * (parts - 1) / parts
     return float(whole), float(spread.sqrt())
 
 

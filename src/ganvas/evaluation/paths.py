@@ -1,6 +1,7 @@
 """Path lengths of a trained generator, in z and in w."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -56,23 +57,22 @@ def lengths_of(
         a, b = z[::2], z[1::2]
         t = torch.rand(len(a), generator=chance) * (end == "full")
         twice = None if labels is None else torch.cat([labels, labels])
-        if isinstance(method, Styled):
-            styled = method
-
-            def pictures(z: Tensor, labels: Tensor | None = twice) -> Tensor:
-                styles = z if space == "w" else styled.styles(z, labels)
-                return smaller(styled.pictures_of(styles))
-
-            if space == "w":
-                a, b = styled.styles(a, labels), styled.styles(b, labels)
-        else:
-
-            def pictures(z: Tensor, labels: Tensor | None = twice) -> Tensor:
-                return smaller(method.synthesise(z, labels))
-
+        if space == "w":
+            assert isinstance(method, Styled)
+            a, b = method.styles(a, labels), method.styles(b, labels)
+        pictures = partial(pictures_at, method, space, labels)
         way = straight if space == "w" else along_the_sphere
         found.append(path_lengths(pictures, distance, a, b, way, t.to(device)))
     return without_outliers(torch.cat(found).cpu())
+
+
+def pictures_at(method: Generator, space: str, labels: Tensor | None, places: Tensor) -> Tensor:
+    """Pictures of latents or of styles, twice as many as there are labels."""
+    twice = None if labels is None else torch.cat([labels, labels])
+    if isinstance(method, Styled):
+        styles = places if space == "w" else method.styles(places, twice)
+        return smaller(method.pictures_of(styles))
+    return smaller(method.synthesise(places, twice))
 
 
 def smaller(x: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 (Karras et al. 2018, section 5)."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -52,7 +53,7 @@ def laplacian_pyramid(x: Tensor) -> list[Tensor]:
     levels = [x]
     while min(levels[-1].shape[2:]) // 2 >= SMALLEST:
         levels.append(smooth(levels[-1])[:, :, ::2, ::2])
-    fine = [a - enlarged(b, a) for a, b in zip(levels[:-1], levels[1:], strict=True)]
+    fine = [a - enlarged(b, a) for a, b in pairwise(levels)]
     return [*fine, levels[-1]]
 
 
