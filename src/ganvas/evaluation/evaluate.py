@@ -91,10 +91,13 @@ class Judge:
         """Judge the method as it is now: results in the metrics' order, one direction after the
         other."""
         began, training = time.perf_counter(), method.training
+        look = method.look if isinstance(method, Generator) else None
         method.eval()
         try:
             with torch.no_grad():
                 if isinstance(method, Generator):
+                    if self.options.truncation is not None:
+                        method.use(self.options.truncation)
                     results = self.in_order(self.of_noise(method))
                 else:
                     assert isinstance(method, Translator)
@@ -105,6 +108,8 @@ class Judge:
                     results = list(chain.from_iterable(ways))
         finally:
             method.train(training)
+            if isinstance(method, Generator) and look is not None:
+                method.look = look
         common = {"date": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **(about or {})}
         common |= {"seconds": round(time.perf_counter() - began, 3)}
         return [replace(r, provenance=common | r.provenance) for r in results]
@@ -139,7 +144,6 @@ class Judge:
             labels = labels.to(self.device)
         elif labels is not None:
             notes.append("classes in turn, for the real pictures' folders do not name them all")
-        method.use(truncation=self.options.truncation)
         for start in range(0, len(seeds), self.at_once):
             few = slice(start, start + self.at_once)
             y = None if labels is None else labels[few]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganvas.errors import InputError
 from ganvas.evaluation.extractors import Answer
-from ganvas.evaluation.files import cache_folder, digest_of_file
+from ganvas.evaluation.files import cache_folder, digest_of_file, first_line
 from ganvas.pictures import from_unit
 
 KNOWN = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
@@ -81,7 +81,7 @@ def network_with(path: Path) -> Any:
         # torch.load has no error of its own for what is no such file.
         raise InputError(
             f"--inception {path}: holds no weights of that network "
-            f"({str(error).strip().splitlines()[0]}); it is published at {SOURCE}"
+            f"({first_line(error)}); it is published at {SOURCE}"
         ) from None
     return network.eval().requires_grad_(False)
 

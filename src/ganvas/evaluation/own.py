@@ -89,7 +89,7 @@ def own_extractor(
         learnt_from = task(side)
         # Layers draw their first weights from torch's generator, which belongs to the method.
         with torch.random.fork_rng(), torch.enable_grad():
-            network = trained(SmallNetwork(channels, side), learnt_from, seed)
+            network = trained(SmallNetwork(channels, side), learnt_from, seed, STEPS)
         keep(place, network.state_dict())
         found = named(network, side, place)
     return found
@@ -116,7 +116,7 @@ def from_file(place: Path) -> SmallExtractor | None:
     return named(network, side, place)
 
 
-def trained(network: SmallNetwork, task: Task, seed: int = 0, steps: int = STEPS) -> SmallNetwork:
+def trained(network: SmallNetwork, task: Task, seed: int, steps: int) -> SmallNetwork:
     """Learn turns, spoils and classes, in float32 on the CPU, so that the same pictures give the
     same network."""
     chance = torch.Generator().manual_seed(seed)

@@ -56,7 +56,6 @@ def lengths_of(
         z, labels = method.latents(seeds), method.labels(seeds[::2])
         a, b = z[::2], z[1::2]
         t = torch.rand(len(a), generator=chance) * (end == "full")
-        twice = None if labels is None else torch.cat([labels, labels])
         if space == "w":
             assert isinstance(method, Styled)
             a, b = method.styles(a, labels), method.styles(b, labels)
@@ -68,6 +67,7 @@ def lengths_of(
 
 def pictures_at(method: Generator, space: str, labels: Tensor | None, places: Tensor) -> Tensor:
     """Pictures of latents or of styles, twice as many as there are labels."""
+    twice = None if labels is None else torch.cat([labels, labels])
     twice = None if labels is None else torch.cat([labels, labels])
     if isinstance(method, Styled):
         styles = places if space == "w" else method.styles(places, twice)

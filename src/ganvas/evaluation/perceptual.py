@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganvas.errors import InputError
-from ganvas.evaluation.files import digest_of_file
+from ganvas.evaluation.files import digest_of_file, first_line
 from ganvas.evaluation.inception import INSTALL, weights_folders
 
 Backbone = Literal["vgg", "alex"]
@@ -60,13 +60,15 @@ def network_with(path: Path, backbone: Backbone) -> Any:
         )
         linear = Path(lpips.__file__).parent / "weights" / "v0.1" / f"{backbone}.pth"
     try:
-        network.load_state_dict(torch.load(linear, weights_only=True), strict=False)
-        weights = torch.load(path, map_location="cpu", weights_only=True)
+        lines, weights = (
+            torch.load(file, map_location="cpu", weights_only=True) for file in (linear, path)
+        )
+        network.load_state_dict(lines, strict=False)
         for key, place in network.net.state_dict().items():
             place.copy_(weights["features." + key.partition(".")[2]])
     except Exception as error:
         raise InputError(
-            f"{path}: holds no weights of {backbone} ({str(error).splitlines()[0]}); they are "
+            f"{path}: holds no weights of {backbone} ({first_line(error)}); they are "
             f"published at {SOURCE}{FILES[backbone]}"
         ) from None
     return network.eval().requires_grad_(False)

@@ -55,7 +55,12 @@ def append(results: Sequence[Result], path: Path) -> None:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The rows of a metrics.jsonl, oldest first; none where there is no such file."""
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+    """The rows of a metrics.jsonl, oldest first, without lines that a kill cut short; none where
+    there is no such file."""
+    rows = []
+    for line in path.read_text("utf-8").splitlines() if path.is_file() else ():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            continue
+    return rows
