@@ -32,7 +32,8 @@ MAY_IMPORT = {
     | {"methods", "data", "runs", "engine", "loop", "weights", "auto", "rehearsal"},
     "inference": HELPERS | {"methods", "data", "runs", "engine", "networks", "losses"},
     "progress": HELPERS | {"runs", "loop"},
-    "api": HELPERS | {"methods", "runs", "training", "inference", "progress", "weights"},
+    "api": HELPERS
+    | {"methods", "runs", "training", "inference", "progress", "weights", "evaluation", "engine"},
     "web": {"*"},
     "cli": {"*"},
     "__init__": {"api"},
