@@ -1,0 +1,191 @@
+"""Real pairs of a label map and a photo, as a training of translators sees them."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganvas.config import Settings
+from ganvas.data.bad import BadPicture
+from ganvas.data.decode import decode_entry
+from ganvas.data.layouts import Pair, found_in, recognise
+from ganvas.data.paired import pairs_of
+from ganvas.data.parts import to_tensor
+from ganvas.data.prepare import NEAREST, Preparation
+from ganvas.data.samples import sample_pairs
+from ganvas.data.sources import Entry, open_source
+from ganvas.errors import InputError
+from ganvas.evaluation.palette import Palette
+from ganvas.evaluation.palette_finding import label_side
+from ganvas.pictures import Picture
+from ganvas.scales import Scale
+
+LOOKED_AT = 40
+"""Pairs, spread over all, in which the label maps and their palette are looked for."""
+DOMAINS = ("A", "B")
+
+
+@dataclass(frozen=True)
+class TestPair:
+    """A held-out pair at the size at which translations are judged. Pictures are (C, h, w)."""
+
+    __test__ = False  # pytest takes it for a test otherwise
+
+    label: Tensor
+    photo: Tensor
+    truth: np.ndarray
+    """The class, or VOID, of each pixel: uint8 (h, w)."""
+
+
+@dataclass(frozen=True)
+class LabelPairs:
+    """The pairs of a source, of which one side are label maps, and how they are read.
+
+    `train` and `test` are entries; pixels are read when they are asked for.
+    """
+
+    source: str
+    train: list[Pair]
+    test: list[Pair]
+    part: str
+    """Where the held-out ones are from: test, val ..."""
+    labels: str
+    """The domain of the label maps: A or B."""
+    palette: Palette
+    preparation: Preparation
+    scales: dict[str, Scale]
+
+    @property
+    def photos(self) -> str:
+        """The domain of the photos."""
+        return "B" if self.labels == "A" else "A"
+
+    @property
+    def to_photo(self) -> str:
+        """The direction labels -> photo."""
+        return f"{self.labels}to{self.photos}"
+
+    def read_test(self, pair: Pair) -> TestPair:
+        """One pair as previews have it: the whole at its size, or the middle."""
+        pictures = dict(zip(DOMAINS, map(read, pair), strict=True))
+        seen = {
+            domain: to_tensor(
+                self.preparation.fixed(picture, self.scales[domain].channels), self.scales[domain]
+            )
+            for domain, picture in pictures.items()
+        }
+        truth = self.preparation.fixed(pictures[self.labels], 3, NEAREST)
+        return TestPair(seen[self.labels], seen[self.photos], self.palette.classes(truth))
+
+    def read_training(self, pair: Pair) -> tuple[Tensor, Tensor]:
+        """The photo (C, h, w) and the classes, uint8 (h, w), from which crops are cut."""
+        pictures = dict(zip(DOMAINS, map(read, pair), strict=True))
+        scale = self.scales[self.photos]
+        photo = self.preparation.training(pictures[self.photos], scale.channels)
+        truth = self.preparation.training(pictures[self.labels], 3, NEAREST)
+        return to_tensor(photo, scale), torch.from_numpy(self.palette.classes(truth))
+
+
+def read(entry: Entry) -> Picture:
+    """A picture.
+
+    Raises:
+        BadPicture: it cannot be read.
+    """
+    return decode_entry(entry, content_of(entry))
+
+
+def content_of(entry: Entry) -> bytes:
+    try:
+        return entry.read()
+    except (OSError, RuntimeError, KeyError) as error:
+        raise BadPicture(f"{entry.name}: cannot be read ({error})") from None
+
+
+def open_label_pairs(
+    source: str,
+    config: Settings,
+    scales: dict[str, Scale],
+    palette: Palette | None = None,
+    labels: str | None = None,
+) -> LabelPairs:
+    """The pairs of a source, read as a run of these settings reads them.
+
+    Args:
+        palette: the classes' colours; left out, they are found in the pictures.
+        labels: A or B, the domain of the label maps; left out, it follows from the colours.
+
+    Raises:
+        InputError: it has no pairs, none held out, or no label maps.
+    """
+    if config.colorizes:
+        raise InputError(f"--data {source}: lightness and colour of pictures are no label maps")
+    train, (part, test) = pairs_in(source, config)
+    preparation = Preparation.of(config, config.stride)
+    shown = spread_over(train or test, LOOKED_AT)
+    looked_at = {
+        domain: [bytes_of(pair[i], domain, labels) for pair in shown]
+        for i, domain in enumerate(DOMAINS)
+        if labels in (None, domain)
+    }
+    usable = {
+        domain: [picture for picture in pictures if picture is not None]
+        for domain, pictures in looked_at.items()
+    }
+    domain, found = label_side({d: p for d, p in usable.items() if p}, palette, source, labels)
+    return LabelPairs(source, train, test, part, domain, found, preparation, scales)
+
+
+def bytes_of(entry: Entry, domain: str, labels: str | None) -> np.ndarray | None:
+    """A picture as uint8 (H, W, 3); None where it is of another kind and may be the photo."""
+    picture = read(entry)
+    if picture.dtype == np.uint8 and picture.channels in (1, 3):
+        return picture.with_channels(3)
+    if labels == domain:
+        raise InputError(
+            f"{entry.name}: is {picture.kind}, but label maps are pictures of 8 bits, grey or RGB"
+        )
+    return None
+
+
+def pairs_in(source: str, config: Settings) -> tuple[list[Pair], tuple[str, list[Pair]]]:
+    """The training pairs, and those held out with the name of their part.
+
+    Raises:
+        InputError: none are held out.
+    """
+    if source.startswith("sample:"):
+        entries = open_source(source)
+        name = source.removeprefix("sample:")
+        drawn = [sample_pairs(name, part, config.load_width_height) for part in ("train", "test")]
+        if entries and not drawn[1]:
+            raise InputError(f"--data {source}: has no pairs; sample:streets has")
+        train, test = ([(a, b) for a, b in pairs] for pairs in drawn)
+        return train, ("test", test)
+    layout = recognise(open_source(source))
+    named = replace(config, data=source)
+    for part in ("test", "val", "valid", "validation"):
+        if found := pairs_of(layout, part, named)[0]:
+            return pairs_of(layout, "train", named)[0], (part, found)
+    raise InputError(
+        f"--data {source}: has no pairs that are held out ({found_in(layout)} pictures); put some "
+        "into test/, or into testA/ and testB/ under equal names"
+    )
+
+
+def spread_over(pairs: Sequence[Pair], count: int) -> list[Pair]:
+    """So many of them, evenly spread."""
+    count = min(count, len(pairs))
+    return [pairs[i * len(pairs) // count] for i in range(count)]
+
+
+def fingerprint_of(pairs: Sequence[Pair]) -> str:
+    """SHA-256 over the names and contents of these pairs' files."""
+    digest = hashlib.sha256()
+    for pair in pairs:
+        for entry in pair:
+            digest.update(entry.name.encode() + hashlib.sha256(content_of(entry)).digest())
+    return digest.hexdigest()
