@@ -40,7 +40,7 @@ class Palette:
         object.__setattr__(self, "names", self.names or tuple(map(hex_of, self.colours)))
         every = (*self.colours, *self.void)
         if not 2 <= len(self.colours) <= MOST:
-            raise InputError(f"palette: has {len(self.colours)} classes; wants 2 to {MOST}")
+            raise InputError(f"palette: colours of classes: {len(self.colours)}; wants 2 to {MOST}")
         if len(self.names) != len(self.colours) or len(set(self.names)) != len(self.names):
             raise InputError("palette: wants a name of its own for each class")
         if bad := [c for c in every if len(c) != 3 or not all(0 <= v <= 255 for v in c)]:
@@ -69,7 +69,7 @@ class Palette:
         return float(near.mean())
 
     def paint(self, classes: np.ndarray) -> np.ndarray:
-        """Classes (H, W) as a label map, uint8 (H, W, 3); VOID is black, or the first void colour."""
+        """Classes (H, W) as a label map, uint8 (H, W, 3); VOID as the first void colour."""
         table = np.zeros((VOID + 1, 3), np.uint8)
         table[: len(self.colours)] = self.colours
         if self.void:
@@ -182,9 +182,10 @@ def palette_of(rows: Sequence[tuple[str, Any]], where: str) -> Palette:
         try:
             red, green, blue = (int(number) for number in numbers)
         except (TypeError, ValueError):
+            told = " ".join(map(str, numbers)) if isinstance(numbers, list) else numbers
             raise InputError(
-                f"{where}: {name or numbers!r} wants a colour of three whole numbers, red, green "
-                "and blue, each 0-255"
+                f"{where}: '{name or told}' wants a colour of three whole numbers, red, green and "
+                "blue, each 0-255"
             ) from None
         colour = (red, green, blue)
         if name.lower() in VOID_NAMES:

@@ -6,12 +6,14 @@ neighbours.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 
 from ganvas.errors import InputError
 from ganvas.evaluation.palette import KNOWN, MOST, Colour, Palette
 
+Domain = Literal["A", "B"]
 CALM = 12
 """Neighbours that differ by no more lie within one area, and not on an edge."""
 RADIUS = 24
@@ -26,6 +28,8 @@ COVERED = 0.95
 """So many of the calm pixels must lie within the radius of a colour that was found ..."""
 TIGHT = 6.0
 """... and no further from it than this on average: photographs have 10 and more."""
+CALM_SHARE = 0.25
+"""Of all pixels so many must be calm: noise has few that are, and those by chance."""
 ENOUGH = 400_000
 """Calm pixels that are looked at."""
 GIVEN_WITHIN = 32
@@ -41,7 +45,7 @@ def palette_in(pictures: Sequence[np.ndarray]) -> Palette | None:
     A palette that is known by name is recognised, and then has all of its classes.
     """
     calm = np.concatenate([calm_pixels(picture) for picture in pictures])
-    if not len(calm):
+    if len(calm) <= CALM_SHARE * sum(p.shape[0] * p.shape[1] for p in pictures):
         return None
     calm = calm[:: -(-len(calm) // ENOUGH)]
     for known in KNOWN.values():
@@ -88,9 +92,10 @@ def dense_colours(found: np.ndarray, counts: np.ndarray) -> list[Colour]:
     centres: list[Colour] = []
     while len(left):
         centre = densest(left, counts)
-        for _ in range(3):
-            near = np.abs(left - centre).max(1) <= RADIUS
+        near = np.abs(left - centre).max(1) <= RADIUS
+        for _ in range(2):
             centre = np.average(left[near], axis=0, weights=counts[near])
+            near = np.abs(left - centre).max(1) <= RADIUS
         if counts[near].sum() < LEAST * total:
             break
         if len(centres) == MOST_DENSE:
@@ -134,11 +139,11 @@ def as_colour(values: np.ndarray) -> Colour:
 
 
 def label_side(
-    pictures: Mapping[str, Sequence[np.ndarray]],
+    pictures: Mapping[Domain, Sequence[np.ndarray]],
     palette: Palette | None,
     source: str,
-    labels: str | None = None,
-) -> tuple[str, Palette]:
+    labels: Domain | None = None,
+) -> tuple[Domain, Palette]:
     """Which domain holds the label maps, and their palette. `pictures` are some of each domain,
     uint8 (H, W, 3). A palette that is given is only looked for, and so is `labels`, its domain.
 
@@ -146,12 +151,12 @@ def label_side(
         InputError: neither domain's pictures, or not those of `labels`, have few colours, or those
             of the palette; or both have.
     """
-    asked = [labels] if labels else sorted(pictures)
+    asked: list[Domain] = [labels] if labels else list(pictures)
     if palette is None:
-        found = {domain: palette_in(pictures[domain]) for domain in asked}
-        palettes = {domain: found_ for domain, found_ in found.items() if found_ is not None}
+        found = [(domain, palette_in(pictures[domain])) for domain in asked]
+        palettes = [(domain, colours) for domain, colours in found if colours]
         if len(palettes) == 1:
-            return next(iter(palettes.items()))
+            return palettes[0]
         if palettes:
             raise InputError(
                 f"--data {source}: the pictures of {' and '.join(asked)} both look like label "
@@ -161,11 +166,11 @@ def label_side(
             f"--data {source}: found no palette, for the pictures of {' and of '.join(asked)} do "
             "not consist of a few colours; give the colours of the classes with --palette"
         )
-    shares = {d: mean_share(palette, pictures[d]) for d in asked}
-    domain = max(shares, key=lambda d: shares[d])
-    if shares[domain] >= GIVEN_SHARE:
+    shares = [(mean_share(palette, pictures[domain]), domain) for domain in asked]
+    share, domain = max(shares)
+    if share >= GIVEN_SHARE:
         return domain, palette
-    best = f"{100 * shares[domain]:.0f} % of the pixels of {domain}"
+    best = f"{100 * share:.0f} % of the pixels of {domain}"
     swapped = max(mean_share(palette.reversed(), pictures[d]) for d in asked)
     hint = "; its red and blue seem to be exchanged" if swapped >= GIVEN_SHARE else ""
     raise InputError(

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ganvas.clock import Clock, Duration
+from ganvas.data.layouts import Pair
 from ganvas.data.sampler import plain_draw
 from ganvas.errors import InputError
 from ganvas.evaluation.palette import VOID
@@ -182,7 +183,7 @@ def keep(folder: Path, content: bytes, described: dict[str, Any]) -> None:
 
 def train_network(
     pairs: LabelPairs,
-    chosen: Sequence[Any],
+    chosen: Sequence[Pair],
     settings: SegmentationSettings,
     device: torch.device | str,
     on_progress: Callable[[float], object] | None = None,
@@ -266,7 +267,5 @@ def class_weights(truths: Sequence[Tensor], classes: int, balance: float) -> Ten
 
 def weighted_loss(scores: Tensor, truths: Tensor, weight: Tensor) -> Tensor:
     """Cross entropy, mean over pixels that are not void, of which a batch may have none."""
-    losses = functional.cross_entropy(
-        scores, truths, weight, ignore_index=VOID, reduction="sum"
-    )
+    losses = functional.cross_entropy(scores, truths, weight, ignore_index=VOID, reduction="sum")
     return losses / (truths != VOID).sum().clamp(min=1)

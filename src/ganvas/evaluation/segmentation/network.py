@@ -33,9 +33,7 @@ class SegmentationNetwork(nn.Module):
         self.shrink = shrink
         widths = [width * factor for factor in (1, 2, 4, 8, 8)]
         self.first = Double(channels * shrink**2, width)
-        self.down = nn.ModuleList(
-            Double(widths[i], widths[i + 1]) for i in range(HALVINGS)
-        )
+        self.down = nn.ModuleList(Double(widths[i], widths[i + 1]) for i in range(HALVINGS))
         self.up = nn.ModuleList(
             Double(widths[i + 1] + widths[i], widths[i]) for i in reversed(range(HALVINGS))
         )

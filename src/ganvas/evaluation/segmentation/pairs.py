@@ -17,15 +17,17 @@ from ganvas.data.parts import to_tensor
 from ganvas.data.prepare import NEAREST, Preparation
 from ganvas.data.samples import sample_pairs
 from ganvas.data.sources import Entry, open_source
+from ganvas.data.survey import unequal
 from ganvas.errors import InputError
 from ganvas.evaluation.palette import Palette
-from ganvas.evaluation.palette_finding import label_side
+from ganvas.evaluation.palette_finding import Domain, label_side
+from ganvas.methods.base import Direction
 from ganvas.pictures import Picture
 from ganvas.scales import Scale
 
 LOOKED_AT = 40
 """Pairs, spread over all, in which the label maps and their palette are looked for."""
-DOMAINS = ("A", "B")
+DOMAINS: tuple[Domain, Domain] = ("A", "B")
 
 
 @dataclass(frozen=True)
@@ -52,25 +54,25 @@ class LabelPairs:
     test: list[Pair]
     part: str
     """Where the held-out ones are from: test, val ..."""
-    labels: str
+    labels: Domain
     """The domain of the label maps: A or B."""
     palette: Palette
     preparation: Preparation
     scales: dict[str, Scale]
 
     @property
-    def photos(self) -> str:
+    def photos(self) -> Domain:
         """The domain of the photos."""
         return "B" if self.labels == "A" else "A"
 
     @property
-    def to_photo(self) -> str:
+    def to_photo(self) -> Direction:
         """The direction labels -> photo."""
-        return f"{self.labels}to{self.photos}"
+        return "AtoB" if self.labels == "A" else "BtoA"
 
     def read_test(self, pair: Pair) -> TestPair:
         """One pair as previews have it: the whole at its size, or the middle."""
-        pictures = dict(zip(DOMAINS, map(read, pair), strict=True))
+        pictures = read_pair(pair)
         seen = {
             domain: to_tensor(
                 self.preparation.fixed(picture, self.scales[domain].channels), self.scales[domain]
@@ -82,19 +84,26 @@ class LabelPairs:
 
     def read_training(self, pair: Pair) -> tuple[Tensor, Tensor]:
         """The photo (C, h, w) and the classes, uint8 (h, w), from which crops are cut."""
-        pictures = dict(zip(DOMAINS, map(read, pair), strict=True))
+        pictures = read_pair(pair)
         scale = self.scales[self.photos]
         photo = self.preparation.training(pictures[self.photos], scale.channels)
         truth = self.preparation.training(pictures[self.labels], 3, NEAREST)
         return to_tensor(photo, scale), torch.from_numpy(self.palette.classes(truth))
 
 
-def read(entry: Entry) -> Picture:
-    """A picture.
+def read_pair(pair: Pair) -> dict[Domain, Picture]:
+    """Both pictures of a pair.
 
     Raises:
-        BadPicture: it cannot be read.
+        BadPicture: one cannot be read, or they differ in size.
     """
+    pictures = dict(zip(DOMAINS, map(read, pair), strict=True))
+    if problem := unequal([(e.name, pictures[d].size) for d, e in zip(DOMAINS, pair, strict=True)]):
+        raise BadPicture(problem)
+    return pictures
+
+
+def read(entry: Entry) -> Picture:
     return decode_entry(entry, content_of(entry))
 
 
@@ -110,7 +119,7 @@ def open_label_pairs(
     config: Settings,
     scales: dict[str, Scale],
     palette: Palette | None = None,
-    labels: str | None = None,
+    labels: Domain | None = None,
 ) -> LabelPairs:
     """The pairs of a source, read as a run of these settings reads them.
 
@@ -126,20 +135,20 @@ def open_label_pairs(
     train, (part, test) = pairs_in(source, config)
     preparation = Preparation.of(config, config.stride)
     shown = spread_over(train or test, LOOKED_AT)
-    looked_at = {
-        domain: [bytes_of(pair[i], domain, labels) for pair in shown]
-        for i, domain in enumerate(DOMAINS)
-        if labels in (None, domain)
-    }
-    usable = {
-        domain: [picture for picture in pictures if picture is not None]
-        for domain, pictures in looked_at.items()
-    }
-    domain, found = label_side({d: p for d, p in usable.items() if p}, palette, source, labels)
-    return LabelPairs(source, train, test, part, domain, found, preparation, scales)
+    looked_at: dict[Domain, list[np.ndarray]] = {}
+    for i, domain in enumerate(DOMAINS):
+        found = [bytes_of(pair[i], domain, labels) for pair in shown if labels in (None, domain)]
+        if usable := [picture for picture in found if picture is not None]:
+            looked_at[domain] = usable
+    if not looked_at:
+        raise InputError(
+            f"--data {source}: holds no pictures of 8 bits, grey or RGB: no label maps"
+        )
+    side, colours = label_side(looked_at, palette, source, labels)
+    return LabelPairs(source, train, test, part, side, colours, preparation, scales)
 
 
-def bytes_of(entry: Entry, domain: str, labels: str | None) -> np.ndarray | None:
+def bytes_of(entry: Entry, domain: Domain, labels: Domain | None) -> np.ndarray | None:
     """A picture as uint8 (H, W, 3); None where it is of another kind and may be the photo."""
     picture = read(entry)
     if picture.dtype == np.uint8 and picture.channels in (1, 3):
@@ -158,12 +167,12 @@ def pairs_in(source: str, config: Settings) -> tuple[list[Pair], tuple[str, list
         InputError: none are held out.
     """
     if source.startswith("sample:"):
-        entries = open_source(source)
-        name = source.removeprefix("sample:")
-        drawn = [sample_pairs(name, part, config.load_width_height) for part in ("train", "test")]
-        if entries and not drawn[1]:
+        open_source(source)  # says so where there is no such sample
+        name, size = source.removeprefix("sample:"), config.load_width_height
+        train: list[Pair] = [(a, b) for a, b in sample_pairs(name, "train", size)]
+        test: list[Pair] = [(a, b) for a, b in sample_pairs(name, "test", size)]
+        if not test:
             raise InputError(f"--data {source}: has no pairs; sample:streets has")
-        train, test = ([(a, b) for a, b in pairs] for pairs in drawn)
         return train, ("test", test)
     layout = recognise(open_source(source))
     named = replace(config, data=source)

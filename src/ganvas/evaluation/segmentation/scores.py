@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ganvas.errors import InputError
 from ganvas.evaluation.confusion import Confusion, confusion_of, told
 from ganvas.evaluation.palette import Palette
+from ganvas.evaluation.palette_finding import Domain
 from ganvas.evaluation.segmentation.learning import (
     SegmentationSettings,
     TrainedNetwork,
@@ -24,7 +24,7 @@ from ganvas.evaluation.segmentation.pairs import (
 )
 from ganvas.methods.base import Direction
 from ganvas.methods.translator import Translator
-from ganvas.pictures import to_unit
+from ganvas.pictures import counted, to_unit
 from ganvas.scales import Scale
 
 Watch = Callable[[str, float], object]
@@ -51,6 +51,7 @@ class SegmentationScorer:
     ) -> None:
         self.pairs, self.network, self.watch = pairs, network, watch
         self.palette = pairs.palette
+        check_labels(pairs)
         self.tests: list[TestPair] = []
         for index, pair in enumerate(pairs.test):
             self.say("reading test pairs", index / len(pairs.test))
@@ -186,6 +187,18 @@ class SegmentationScorer:
             self.watch(what, part)
 
 
+def check_labels(pairs: LabelPairs) -> None:
+    """Refuse translators whose label maps have no colours of the palette to show."""
+    scale = pairs.scales[pairs.labels]
+    coloured = any(len(set(colour)) > 1 for colour in pairs.palette.colours)
+    if not scale.is_bytes or scale.channels not in (1, 3) or (scale.channels == 1 and coloured):
+        raise InputError(
+            f"this run takes {pairs.labels}, the label maps, as {scale.dtype} with "
+            f"{counted(scale.channels)}, and not as colours of 8 bits: their classes cannot be "
+            "told from its pictures"
+        )
+
+
 def values_of(picture: Tensor, scale: Scale) -> np.ndarray:
     """(h, w, C) as a file would hold them, of floats in [-1, 1] or of uint8."""
     if picture.is_floating_point():
@@ -200,7 +213,7 @@ def segmentation_scores(
     palette: Palette | None = None,
     network: TrainedNetwork | SegmentationSettings | None = None,
     *,
-    labels: str | None = None,
+    labels: Domain | None = None,
     cache: Path | None = None,
     watch: Watch | None = None,
 ) -> dict[str, Any]:
@@ -232,8 +245,7 @@ def segmentation_scores(
     Raises:
         InputError: there are no such pairs, no palette, or the translator has no such direction.
     """
-    scales = {domain: method.scales[domain] for domain in ("A", "B")}
-    pairs = open_label_pairs(data, method.config, scales, palette, labels)
+    pairs = open_label_pairs(data, method.config, method.scales, palette, labels)
     if direction == pairs.to_photo and not isinstance(network, TrainedNetwork):
         network = network_for(
             pairs,
