@@ -7,12 +7,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ganvas.config import Settings
 from ganvas.evaluation.palette import Palette
 from ganvas.evaluation.segmentation.learning import SegmentationSettings
 from ganvas.evaluation.segmentation.pairs import LabelPairs, open_label_pairs
 from ganvas.methods.base import Direction
-from ganvas.methods.pix2pix import Pix2Pix
+from ganvas.methods.pix2pix import Config, Pix2Pix
 from ganvas.scales import Scale
 
 FARM = Palette(((20, 160, 40), (210, 30, 60), (30, 60, 220)), ("field", "roof", "pond"))
@@ -43,9 +42,9 @@ def write_farms(folder: Path, train: int = 24, test: int = 8, side: int = SIDE) 
     return folder
 
 
-def config_of(**changed: object) -> Settings:
+def config_of(**changed: object) -> Config:
     settings = {"size": SIDE, "load_size": SIDE, "n_downs": 5, "ngf": 2, "ndf": 2, "n_layers": 1}
-    return Pix2Pix.Config.from_mapping(settings | changed)
+    return Config.from_mapping(settings | changed)
 
 
 def pairs_of_farms(folder: Path, **changed: object) -> LabelPairs:

@@ -12,7 +12,9 @@ from PIL import Image
 from ganvas.data.samples.streets import draw
 from ganvas.errors import InputError
 from ganvas.evaluation.palette import KNOWN, Palette
-from ganvas.evaluation.palette_finding import label_side, palette_in
+from ganvas.evaluation.palette_finding import Domain, label_side, palette_in
+
+Sides = dict[Domain, list[np.ndarray]]
 
 OWN = Palette(((30, 60, 90), (200, 30, 30), (40, 200, 220), (250, 250, 10)))
 
@@ -99,7 +101,7 @@ def test_a_palette_that_is_given_says_the_side_too():
 
 
 def test_two_sides_of_label_maps_are_told_apart_by_option_only():
-    both = {"A": MAPS, "B": [labels for labels, _ in SCENES]}
+    both: Sides = {"A": MAPS, "B": [labels for labels, _ in SCENES]}
     with pytest.raises(InputError, match="--labels A or --labels B"):
         label_side(both, None, "set")
     assert label_side(both, None, "set", "B") == ("B", KNOWN["streets"])
@@ -124,5 +126,5 @@ def test_a_palette_with_red_and_blue_exchanged_is_refused_and_said():
 def test_the_facades_palette_is_found_in_its_jpegs(shared: Path):
     files = sorted((shared / "data" / "facades" / "train").glob("*.jpg"))[::44]
     pictures = [np.asarray(Image.open(file)) for file in files]
-    halves = {"A": [p[:, :256] for p in pictures], "B": [p[:, 256:] for p in pictures]}
+    halves: Sides = {"A": [p[:, :256] for p in pictures], "B": [p[:, 256:] for p in pictures]}
     assert label_side(halves, None, "facades") == ("B", KNOWN["cmp-facades"])

@@ -153,11 +153,13 @@ def label_side(
     """
     asked: list[Domain] = [labels] if labels else list(pictures)
     if palette is None:
-        found = [(domain, palette_in(pictures[domain])) for domain in asked]
-        palettes = [(domain, colours) for domain, colours in found if colours]
-        if len(palettes) == 1:
-            return palettes[0]
-        if palettes:
+        found: list[tuple[Domain, Palette]] = []
+        for domain in asked:
+            if colours := palette_in(pictures[domain]):
+                found.append((domain, colours))
+        if len(found) == 1:
+            return found[0]
+        if found:
             raise InputError(
                 f"--data {source}: the pictures of {' and '.join(asked)} both look like label "
                 "maps; say which are with --labels A or --labels B"
@@ -166,8 +168,8 @@ def label_side(
             f"--data {source}: found no palette, for the pictures of {' and of '.join(asked)} do "
             "not consist of a few colours; give the colours of the classes with --palette"
         )
-    shares = [(mean_share(palette, pictures[domain]), domain) for domain in asked]
-    share, domain = max(shares)
+    domain: Domain = max(asked, key=lambda d: mean_share(palette, pictures[d]))
+    share = mean_share(palette, pictures[domain])
     if share >= GIVEN_SHARE:
         return domain, palette
     best = f"{100 * share:.0f} % of the pixels of {domain}"
