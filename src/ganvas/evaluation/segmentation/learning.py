@@ -44,8 +44,8 @@ class SegmentationSettings:
         InputError: the duration is none, or a number is too small.
     """
 
-    duration: str = "1500it"
-    """As a training's: 1500it, 30ep, or 3min, which differs from machine to machine."""
+    duration: str = "500it"
+    """As a training's: 500it, 20ep, or 3min, which differs from machine to machine."""
     width: int = 16
     """Channels of the first layer."""
     batch_size: int = 8
