@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from farms import FARM, QUICK, SIDE, Painter, labels_of, pairs_of_farms, photo_of, write_farms
+from farms import FARM, QUICK, SIDE, Painter, farm, labels_of, pairs_of_farms, photo_of, write_farms
 from PIL import Image
 
 from ganvas.errors import InputError
@@ -128,6 +128,32 @@ def test_a_network_of_other_classes_is_refused(farms: Path, trained: TrainedNetw
     more = Palette((*FARM.colours, (255, 255, 255)))
     with pytest.raises(InputError, match=r"knows 3 classes .* here are 4"):
         segmentation_scores(Painter(photo_of), str(farms), "BtoA", more, trained)
+
+
+def test_a_network_of_the_same_classes_in_other_colours_is_refused(
+    farms: Path, trained: TrainedNetwork
+):
+    with pytest.raises(InputError, match="or of other colours; train one for these pairs"):
+        segmentation_scores(
+            Painter(photo_of), str(farms), "BtoA", Palette(FARM.colours[::-1]), trained
+        )
+
+
+def test_a_network_that_was_trained_at_another_size_is_said(farms: Path, trained: TrainedNetwork):
+    larger = Painter(photo_of, size=64, load_size=64)
+    found = segmentation_scores(larger, str(farms), "BtoA", network=trained)
+    assert any("another size or preparation (32x32" in note for note in found["notes"])
+
+
+def test_pictures_without_a_partner_are_said(farms: Path, tmp_path: Path):
+    for part, names in (("trainA", "ab"), ("trainB", "a"), ("testA", "cd"), ("testB", "c")):
+        (tmp_path / part).mkdir()
+        for seed, name in enumerate(names):
+            picture = farm(seed)[part[-1] == "A"]
+            Image.fromarray(picture).save(tmp_path / part / f"{name}.png")
+    notes = segmentation_scores(Painter(labels_of), str(tmp_path), "AtoB")["notes"]
+    assert "not learnt from: trainA/b.png: no picture in trainB has that name" in notes
+    assert "not scored: testA/d.png: no picture in testB has that name" in notes
 
 
 def test_a_direction_that_is_none_is_refused(farms: Path):

@@ -81,7 +81,7 @@ class TrainedNetwork:
 
     @property
     def told(self) -> str:
-        """`segmentation network @1a2b3c4d5e6f, trained on 220 pairs in 1500 steps`."""
+        """`segmentation network @1a2b3c4d5e6f, trained on 220 pairs in 500 steps`."""
         d = self.described
         return (
             f"segmentation network @{self.hash[:SHOWN]}, trained on {d['pairs']} pairs in "
@@ -110,7 +110,7 @@ def network_for(
     if not pairs.train:
         raise InputError(f"--data {pairs.source}: has no training pairs for a segmentation network")
     chosen = spread_over(pairs.train, settings.max_pairs)
-    wanted = {
+    wanted: dict[str, Any] = {
         "format": FORMAT,
         "data": fingerprint_of(chosen),
         "pairs": len(chosen),
@@ -120,7 +120,7 @@ def network_for(
         "scale": pairs.scales[pairs.photos].described(),
         "settings": asdict(settings),
     }
-    wanted = json.loads(json.dumps(wanted))  # as it is read back
+    wanted = plain(wanted)
     key = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
     folder = (cache or default_cache()) / key[:32]
     if (kept := load_network(folder, wanted)) is not None:
@@ -133,6 +133,11 @@ def network_for(
     described = wanted | done | {"shrink": network.shrink, "hash": found}
     keep(folder, content, described)
     return TrainedNetwork(network, found, described)
+
+
+def plain(values: Any) -> Any:
+    """As they are read back from JSON."""
+    return json.loads(json.dumps(values))
 
 
 def default_cache() -> Path:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from ganvas.config import Settings
 from ganvas.data.bad import BadPicture
 from ganvas.data.decode import decode_entry
 from ganvas.data.layouts import Pair, found_in, recognise
-from ganvas.data.paired import pairs_of
+from ganvas.data.paired import few, pairs_of
 from ganvas.data.parts import to_tensor
 from ganvas.data.prepare import NEAREST, Preparation
 from ganvas.data.samples import sample_pairs
@@ -59,6 +59,8 @@ class LabelPairs:
     palette: Palette
     preparation: Preparation
     scales: dict[str, Scale]
+    notes: list[str] = field(default_factory=list)
+    """What was left out."""
 
     @property
     def photos(self) -> Domain:
@@ -132,7 +134,7 @@ def open_label_pairs(
     """
     if config.colorizes:
         raise InputError(f"--data {source}: lightness and colour of pictures are no label maps")
-    train, (part, test) = pairs_in(source, config)
+    train, (part, test), notes = pairs_in(source, config)
     preparation = Preparation.of(config, config.stride)
     shown = spread_over(train or test, LOOKED_AT)
     looked_at: dict[Domain, list[np.ndarray]] = {}
@@ -145,7 +147,7 @@ def open_label_pairs(
             f"--data {source}: holds no pictures of 8 bits, grey or RGB: no label maps"
         )
     side, colours = label_side(looked_at, palette, source, labels)
-    return LabelPairs(source, train, test, part, side, colours, preparation, scales)
+    return LabelPairs(source, train, test, part, side, colours, preparation, scales, notes)
 
 
 def bytes_of(entry: Entry, domain: Domain, labels: Domain | None) -> np.ndarray | None:
@@ -160,8 +162,8 @@ def bytes_of(entry: Entry, domain: Domain, labels: Domain | None) -> np.ndarray 
     return None
 
 
-def pairs_in(source: str, config: Settings) -> tuple[list[Pair], tuple[str, list[Pair]]]:
-    """The training pairs, and those held out with the name of their part.
+def pairs_in(source: str, config: Settings) -> tuple[list[Pair], tuple[str, list[Pair]], list[str]]:
+    """The training pairs, those held out with the name of their part, and what belongs to none.
 
     Raises:
         InputError: none are held out.
@@ -173,12 +175,16 @@ def pairs_in(source: str, config: Settings) -> tuple[list[Pair], tuple[str, list
         test: list[Pair] = [(a, b) for a, b in sample_pairs(name, "test", size)]
         if not test:
             raise InputError(f"--data {source}: has no pairs; sample:streets has")
-        return train, ("test", test)
+        return train, ("test", test), []
     layout = recognise(open_source(source))
     named = replace(config, data=source)
+    train, alone = pairs_of(layout, "train", named)
     for part in ("test", "val", "valid", "validation"):
-        if found := pairs_of(layout, part, named)[0]:
-            return pairs_of(layout, "train", named)[0], (part, found)
+        test, others = pairs_of(layout, part, named)
+        if test:
+            lone = [(alone, "learnt from"), (others, "scored")]
+            notes = [f"not {what}: {few(sentences)}" for sentences, what in lone if sentences]
+            return train, (part, test), notes
     raise InputError(
         f"--data {source}: has no pairs that are held out ({found_in(layout)} pictures); put some "
         "into test/, or into testA/ and testB/ under equal names"

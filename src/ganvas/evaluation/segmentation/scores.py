@@ -1,6 +1,7 @@
 """The score of a translator: per-pixel accuracy, per-class accuracy and class IoU."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from ganvas.evaluation.confusion import Confusion, confusion_of, told
 from ganvas.evaluation.palette import Palette
 from ganvas.evaluation.palette_finding import Domain
 from ganvas.evaluation.segmentation.learning import (
+    SHOWN,
     SegmentationSettings,
     TrainedNetwork,
     network_for,
+    plain,
 )
 from ganvas.evaluation.segmentation.pairs import (
     LabelPairs,
@@ -59,16 +62,7 @@ class SegmentationScorer:
         self.fingerprint = fingerprint_of(pairs.test)
         self.bounds: dict[Direction, dict[str, Any]] = {}
         if network is not None:
-            wanted = (len(self.palette.colours), pairs.scales[pairs.photos].channels)
-            has = (
-                len(network.described["palette"]["colours"]),
-                network.described["scale"]["channels"],
-            )
-            if wanted != has:
-                raise InputError(
-                    f"segmentation network @{network.hash[:12]}: knows {has[0]} classes in photos "
-                    f"of {has[1]} channels, but here are {wanted[0]} in {wanted[1]}"
-                )
+            check_network(network, pairs)
 
     def scores(self, method: Translator, direction: Direction) -> dict[str, Any]:
         """The translator's scores in that direction, as `segmentation_scores` gives them."""
@@ -168,10 +162,18 @@ class SegmentationScorer:
 
     def notes(self, direction: Direction, bounds: dict[str, Any]) -> list[str]:
         """What a reader of the scores should know."""
-        notes = []
+        notes = list(self.pairs.notes)
         if len(self.tests) < FEW:
             notes.append(f"{len(self.tests)} test pairs are few: the scores are rough")
         upper, chance = bounds["upper_bound"], bounds["chance"]
+        if direction == self.pairs.to_photo and self.network is not None:
+            trained_on = self.network.described["preparation"]
+            if trained_on != plain(asdict(self.pairs.preparation)):
+                notes.append(
+                    "the segmentation network was trained on pictures of another size or "
+                    f"preparation ({trained_on['size'][0]}x{trained_on['size'][1]}, "
+                    f"{trained_on['preprocess']})"
+                )
         if direction == self.pairs.to_photo and chance is not None:
             gain = upper["pixel_accuracy"] - chance["pixel_accuracy"]
             if gain < HARDLY:
@@ -185,6 +187,19 @@ class SegmentationScorer:
     def say(self, what: str, part: float) -> None:
         if self.watch is not None:
             self.watch(what, part)
+
+
+def check_network(network: TrainedNetwork, pairs: LabelPairs) -> None:
+    """Refuse a network that knows other classes, or photos of other channels."""
+    wanted = (plain(pairs.palette.described()["colours"]), pairs.scales[pairs.photos].channels)
+    d = network.described
+    has = (d["palette"]["colours"], d["scale"]["channels"])
+    if wanted != has:
+        raise InputError(
+            f"segmentation network @{network.hash[:SHOWN]}: knows {len(has[0])} classes in photos "
+            f"of {counted(has[1])}, but here are {len(wanted[0])} in {counted(wanted[1])}, or of "
+            "other colours; train one for these pairs"
+        )
 
 
 def check_labels(pairs: LabelPairs) -> None:
