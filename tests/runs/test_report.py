@@ -8,7 +8,8 @@ import pytest
 import yaml
 from PIL import Image, PngImagePlugin
 
-from ganvas.runs.report import POINTS, write_report
+from ganvas.runs.curves import POINTS
+from ganvas.runs.report import write_report
 from ganvas.runs.report_pictures import FRAMES
 
 COLUMNS = "real_A fake_B rec_A idt_B real_B fake_A rec_B idt_A"

@@ -1,0 +1,45 @@
+"""Pages that need no network and no other file: their templates, style and scripts."""
+
+import shlex
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+NAMED = 12
+
+
+def rendered(template: str, contents: dict[str, Any]) -> str:
+    """A template of this folder, filled in; `file(NAME)` in it puts in a style or script as it
+    lies here."""
+    loader = jinja2.PackageLoader("ganvas.runs.page", "")
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    environment.filters |= {"plain": plain, "few": few}
+    environment.filters |= {"shell": lambda value: shlex.quote(str(value))}
+    environment.globals["file"] = lambda name: Markup(loader.get_source(environment, name)[0])
+    return environment.get_template(template).render(contents)
+
+
+def plain(value: Any) -> str:
+    """A setting or a figure as a person would write it."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {plain(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(plain, value))
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def few(value: Any) -> str:
+    """As `plain`, but of many things the first ones and how many more there are."""
+    if not isinstance(value, dict | list) or len(value) <= NAMED:
+        return plain(value) if value or value in (0, False) else "none"
+    first = list(value.items() if isinstance(value, dict) else value)[:NAMED]
+    shown = plain(dict(first) if isinstance(value, dict) else first)
+    return f"{shown} … and {len(value) - NAMED:,} more"
