@@ -24,8 +24,9 @@ MAY_IMPORT = {
     "evaluation": HELPERS | {"methods", "data", "runs", "engine", "networks", "losses"},
     "methods": HELPERS | {"networks", "losses"},
     "weights": HELPERS | {"methods", "runs", "networks"},
-    "loop": HELPERS | {"methods", "data", "runs", "engine", "doctor"},
-    "training": HELPERS | {"methods", "data", "runs", "engine", "loop", "weights"},
+    "judging": HELPERS | {"methods", "runs", "evaluation"},
+    "loop": HELPERS | {"methods", "data", "runs", "engine", "doctor", "judging"},
+    "training": HELPERS | {"methods", "data", "runs", "engine", "loop", "weights", "judging"},
     "inference": HELPERS | {"methods", "data", "runs", "engine", "networks", "losses"},
     "progress": HELPERS | {"runs", "loop"},
     "api": HELPERS

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ganvas import training
+from ganvas.engine import Engine
+from ganvas.errors import InputError, did_you_mean
 from ganvas.evaluation.choosing import Options
 from ganvas.evaluation.evaluate import evaluate as judge
 from ganvas.evaluation.results import Result, append
-from ganvas.engine import Engine
-from ganvas.errors import InputError, did_you_mean
 from ganvas.inference import export as exporting
 from ganvas.inference import load as loading
 from ganvas.inference.export import Exported, Format

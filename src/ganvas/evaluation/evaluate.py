@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ganvas.config import Settings
-from ganvas.data.held_out import Reader, Split, open_splits
+from ganvas.data.held_out import Reader, open_splits
 from ganvas.engine import Engine
 from ganvas.errors import InputError
 from ganvas.evaluation.choosing import (
