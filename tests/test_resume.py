@@ -51,6 +51,10 @@ OWN: dict[str, dict[str, Any]] = {
         "r1_gamma": 1,
         "penalty_every": 2,
         "d_steps": "3/2",
+        "eval_every": "4it",
+        "eval_metrics": "swd",
+        "eval_count": 4,
+        "keep_best": 2,
     },
     "pix2pix": {
         "size": 64,
@@ -97,8 +101,8 @@ OWN: dict[str, dict[str, Any]] = {
 """Five pictures in batches of two: epochs end in mid-batch, the pool is full after two steps; the
 turns of players and of penalties do not fall together with log lines and snapshots. StyleGAN grows
 twice in these steps, and is stopped in the midst of fading too: batch and rate change at size 8 and
-16, and optimizers begin anew where fading begins and ends. R3GAN's schedule
-ends in mid-training."""
+16, and optimizers begin anew where fading begins and ends. R3GAN's schedule ends in mid-training.
+DCGAN is judged while it trains."""
 SETTINGS = SHARED | OWN["cyclegan"]
 
 

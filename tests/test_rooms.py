@@ -27,9 +27,10 @@ MAY_IMPORT = {
     "memory": HELPERS | {"methods", "data"},
     "auto": HELPERS | {"methods", "data", "engine", "memory"},
     "rehearsal": HELPERS | {"methods", "data", "engine", "memory", "loop", "runs"},
-    "loop": HELPERS | {"methods", "data", "runs", "engine", "doctor"},
+    "judging": HELPERS | {"methods", "runs", "evaluation"},
+    "loop": HELPERS | {"methods", "data", "runs", "engine", "doctor", "judging"},
     "training": HELPERS
-    | {"methods", "data", "runs", "engine", "loop", "weights", "auto", "rehearsal"},
+    | {"methods", "data", "runs", "engine", "loop", "weights", "auto", "rehearsal", "judging"},
     "inference": HELPERS | {"methods", "data", "runs", "engine", "networks", "losses"},
     "progress": HELPERS | {"runs", "loop"},
     "api": HELPERS

@@ -75,6 +75,8 @@ class PictureSettings:
     max_pictures: int | None = None
     """Use only the first so many pictures of each domain; where they lie in class folders, of all
     classes in turn."""
+    hold_out: int = 0
+    """Keep so many pictures of each domain out of training, to judge by them: always the same."""
     max_bad: int = 0
     """Skip up to so many unreadable pictures of a domain, or pairs, and say which; one more stops
     the training before it begins."""
@@ -140,6 +142,28 @@ class WatchSettings:
 
 
 @dataclass(kw_only=True)
+class EvaluationSettings:
+    """Evaluation while training"""
+
+    eval_every: str | None = None
+    """Judge the networks by real pictures: lines in metrics.jsonl, and the best networks so far in
+    snapshots/best. Left out: never."""
+    eval_metrics: str | None = None
+    """What to measure, with commas between, by the names of `ganvas evaluate`. Left out: all that
+    fit and need no download."""
+    eval_count: int = 500
+    """Pictures to generate for it, and the most of the real ones to look at."""
+    best_by: str | None = None
+    """The metric by which networks are the best so far; of both directions, by their mean. Left
+    out: kd, or the first of --eval-metrics."""
+    keep_best: int = 1
+    """How many of the best to keep: snapshots/best, and where that is more than one, the next ones
+    as best-TIME."""
+    patience: int = 0
+    """End the training when so many evaluations in a row have found nothing better; 0: do not."""
+
+
+@dataclass(kw_only=True)
 class MachineSettings:
     """Machine"""
 
@@ -157,7 +181,12 @@ class MachineSettings:
 
 @dataclass(kw_only=True)
 class Settings(
-    MachineSettings, WatchSettings, ScheduleSettings, BeginningSettings, PictureSettings
+    MachineSettings,
+    EvaluationSettings,
+    WatchSettings,
+    ScheduleSettings,
+    BeginningSettings,
+    PictureSettings,
 ):
     """Everything that every method's training needs to know."""
 
@@ -180,7 +209,8 @@ class Settings(
             InputError: names the option and the mend.
         """
         spans = ("duration", "decay_every", "log_every", "latest_every")
-        for name in (*spans, "decay", "ema", "preview_every", "snapshot_every"):
+        left_out = ("decay", "ema", "preview_every", "snapshot_every", "eval_every")
+        for name in (*spans, *left_out):
             if (text := getattr(self, name)) is not None:
                 Duration.parse(text, option_name(name))
         counted = {n: getattr(self, n) for n in ("duration", "decay", "decay_every", "ema")}
@@ -189,7 +219,7 @@ class Settings(
                 raise InputError(
                     f"--{option_name(name)} {span}: is not counted in ticks; take kimg"
                 )
-        for name in ("log_every", "latest_every", "preview_every", "snapshot_every"):
+        for name in ("log_every", "latest_every", "preview_every", "snapshot_every", "eval_every"):
             text = getattr(self, name)
             if text and not self.has_ticks and Duration.parse(text).unit == "tick":
                 raise InputError(
@@ -204,7 +234,15 @@ class Settings(
         small = any(a < b for a, b in zip(self.load_width_height, self.width_height, strict=True))
         if small and self.preprocess in ("resize_and_crop", "center_crop"):
             raise InputError(f"--load-size {self.load_size}: must not be below --size {self.size}")
-        for name, least in (("batch_size", 1), ("previews", 1), ("keep", 0), ("max_bad", 0)):
+        for name, least in (
+            ("batch_size", 1),
+            ("previews", 1),
+            ("keep", 0),
+            ("max_bad", 0),
+            ("hold_out", 0),
+        ):
+            self.at_least(name, least)
+        for name, least in (("eval_count", 4), ("keep_best", 1), ("patience", 0)):
             self.at_least(name, least)
         self.at_least("ema_rampup", 0)
         for name in ("workers", "threads", "max_pictures"):
@@ -212,6 +250,13 @@ class Settings(
                 self.at_least(name, 0 if name == "workers" else 1)
         if self.threads is not None and self.threads > MAX_THREADS:
             raise InputError(f"--threads {self.threads}: must be at most {MAX_THREADS}")
+        if self.eval_every is None:
+            wanted = {"eval_metrics", "eval_count", "best_by", "keep_best", "patience"}
+            if idle := wanted & set(self.changed()):
+                raise InputError(
+                    f"--{option_name(min(idle))}: wants --eval-every too, such as --eval-every "
+                    "10kimg"
+                )
         if not 0 <= self.seed < 2**32:
             raise InputError(f"--seed {self.seed}: must be from 0 to below 2^32")
         if self.decay is not None and self.decay_span.unit != self.span.unit:

@@ -18,6 +18,7 @@ from ganvas.data.sources import located
 from ganvas.data.training_set import TrainingSet
 from ganvas.engine import Engine
 from ganvas.errors import InputError
+from ganvas.judging import Judging, rewind
 from ganvas.loop import Nobody, Training, Watcher, loop, preview
 from ganvas.loop import snapshot as snapshot_now
 from ganvas.methods import method_class
@@ -120,6 +121,8 @@ def first_pictures(training: Training, log: Log) -> None:
     if not t.method.shows_real:
         write_reals(t.run.path, t.data.fixed)
     preview(t, log)
+    if t.judging:
+        t.judging.write_first(t.run)
 
 
 def dry_run(method: str, config: Settings, watcher: Watcher) -> Rehearsal:
@@ -175,6 +178,9 @@ def resume(
             finish_saving(training)
         else:
             log.rewind({})
+        rewind(run, training.clock.images if snapshot else -1)
+        if training.judging and duration is not None:
+            training.judging.standing.since = 0
         if resume_kimg is not None:
             assume(training, resume_kimg)
         if training.finished and duration is not None:
@@ -183,7 +189,9 @@ def resume(
                 "epochs, which is as long; give a longer one"
             )
         if training.finished:
-            watcher.said("this run is finished; a longer --duration goes on with it")
+            stalled = training.judging and training.judging.stalled
+            why = f" by --patience {config.patience}" if stalled else ""
+            watcher.said(f"this run is finished{why}; a longer --duration goes on with it")
         # The device is this machine's, not the run's.
         kept = {"duration": config.duration, "data": located(config.data)}
         record["settings"] |= kept
@@ -258,8 +266,12 @@ def prepare(
     for note in network.notes:
         watcher.said(note)
     set_warmup(network, config, data.epoch_size, start, watcher)
-    origin = start.provenance if start else None
-    return Training(run, config, network, data, engine, clock, config.schedule, origin=origin)
+    judging = Judging(network, config, watcher.said) if config.eval_every else None
+    if judging and fresh:
+        judging.begin(network, clock)
+    training = Training(run, config, network, data, engine, clock, config.schedule)
+    training.judging, training.origin = judging, start.provenance if start else None
+    return training
 
 
 def set_warmup(
@@ -308,6 +320,8 @@ def finish_saving(training: Training) -> None:
     if due and (t.run.snapshots / "latest").is_dir():
         keep_latest_as(t.run, t.clock.label)
         drop_old(t.run, t.config.keep)
+    if t.judging:
+        t.judging.keep(t.run, t.clock)
 
 
 def check_fingerprint(record: dict[str, Any], data: TrainingSet, source: str) -> None:
