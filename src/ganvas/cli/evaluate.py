@@ -18,6 +18,7 @@ def evaluate(
     inception: Path | None = None,
     direction: Literal["AtoB", "BtoA"] | None = None,
     paired: bool = False,
+    palette: str | None = None,
     truncation: MaybeNumber = None,
     seed: Whole = 0,
     device: str = "auto",
@@ -51,6 +52,10 @@ def evaluate(
         Of a translator. Left out: all that it has learnt.
     paired
         Equal names in A and B show the same thing, for a method that was trained without pairs.
+    palette
+        The colours of the classes in label maps: a file, a list, or streets, cmp-facades,
+        cityscapes; adds pixel-accuracy, class-accuracy and class-iou. Left out: found in the label
+        maps, when these are asked for.
     truncation
         StyleGAN: how far styles are from their mean, psi.
     seed
@@ -74,6 +79,7 @@ def evaluate(
         "inception": inception,
         "direction": direction,
         "paired": paired,
+        "palette": palette,
         "truncation": truncation,
         "seed": seed,
     }

@@ -20,6 +20,7 @@ OF_SETS = ("features", "logits", "patches", "few")
 GENERATED = ("fd", "kd", "precision", "recall", "density", "coverage", "swd", "ms-ssim")
 TRANSLATED = ("fd", "kd", "swd", "cycle", "identity")
 PAIRED = ("l1", "psnr", "ssim")
+CLASSES = ("pixel-accuracy", "class-accuracy", "class-iou")
 EXTRACTORS = ("own", "random", "inception")
 
 
@@ -41,6 +42,8 @@ class Options:
     """Left out: all that were learnt."""
     paired: bool = False
     """Pictures of A and B with equal names belong together."""
+    palette: str | None = None
+    """Of the classes in label maps: a file, a list, or a known one. Left out, it is found."""
     truncation: float | None = None
     seed: int = 0
 
@@ -83,6 +86,8 @@ def choose(method: Method, options: Options, paired: bool) -> Choice:
     wanted = list(GENERATED if isinstance(method, Generator) else TRANSLATED)
     if paired and isinstance(method, Translator):
         wanted = [*PAIRED, "lpips", *wanted]
+    if options.palette is not None:
+        wanted = [*CLASSES, *wanted]
     if options.inception is not None or options.extractor == "inception":
         wanted = ["fid", "kid", *(key for key in wanted if key not in ("fd", "kd"))]
     said, keys = [], []
@@ -134,7 +139,7 @@ def obstacle(
         return f"wants Inception's weights; {inception.how_to_get()}"
     if metric.by == "lpips" and find_backbone() is None:
         return f"wants the weights of VGG16; {perceptual.how_to_get()}"
-    if needs in ("pairs", "cycle", "identity") and not translates:
+    if needs in ("pairs", "cycle", "identity", "classes") and not translates:
         return f"is for what translates, and {method.name} makes pictures from noise"
     if needs in ("paths", "few") and translates:
         return f"is for pictures made from noise, and {method.name} translates"

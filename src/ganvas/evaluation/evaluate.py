@@ -29,8 +29,12 @@ from ganvas.evaluation.files import cache_folder, digest_of, keep, kept
 from ganvas.evaluation.gallery import Gallery, quantised
 from ganvas.evaluation.metrics import METRICS, Measured, Metric, mean, name_on, on_few
 from ganvas.evaluation.own import MOST, Task, own_extractor
+from ganvas.evaluation.palette import read_palette
 from ganvas.evaluation.paths import SEEDS_APART, lengths_of
 from ganvas.evaluation.results import Result
+from ganvas.evaluation.segmentation.learning import SegmentationSettings, network_for
+from ganvas.evaluation.segmentation.pairs import open_label_pairs
+from ganvas.evaluation.segmentation.scores import SegmentationScorer
 from ganvas.methods.base import Direction, Method
 from ganvas.methods.generator import Generator
 from ganvas.methods.translator import Translator
@@ -86,6 +90,7 @@ class Judge:
         width, height = config.width_height
         self.at_once = max(1, min(AT_ONCE, PIXELS // (width * height)))
         self.lpips = lpips_of(self.choice.keys)
+        self.scorer: SegmentationScorer | None = None
         self.extractors: dict[str, dict[str, Extractor]] = {}
         self.reals: dict[str, Gallery] = {}
         self.held: dict[tuple[str, ...], list[tuple[int, tuple[Tensor, ...]]]] = {}
@@ -212,6 +217,32 @@ class Judge:
                 yield result(key, metric, name, found, way, on_few(seen, seen), origin | more)
         if fake is not None:
             yield from self.set_results(method, self.real(Y), fake, Y, way, [])
+        if self.choice.needs("classes"):
+            yield from self.class_results(method, way)
+
+    def class_results(self, method: Translator, way: Direction) -> Iterator[Result]:
+        """How far translations show the classes of label maps: see docs/segmentation.md."""
+        if self.scorer is None:
+            palette = read_palette(self.options.palette) if self.options.palette else None
+            pairs = open_label_pairs(self.config.data, self.config, self.scales, palette)
+            network = None
+            if pairs.to_photo in self.choice.directions:
+                self.say("training a segmentation network on the data's own pairs, once")
+                with torch.enable_grad(), torch.random.fork_rng():
+                    network = network_for(pairs, SegmentationSettings(), device=self.device)
+            self.scorer = SegmentationScorer(pairs, network)
+        found = self.scorer.scores(method, way)
+        about = found["provenance"]
+        origin = self.provenance(method, way, about["pictures"], about["pictures"])
+        network = about["network"]
+        extractor = {"recipe": about["judge"], "palette": about["palette"]}
+        extractor |= {"sha256": network["hash"]} if network else {}
+        origin |= {"split": about["part"], "extractor": extractor}
+        origin |= {"data": {"source": about["data"], "fingerprint": about["fingerprint"]}}
+        for key in self.choice.needs("classes"):
+            metric = METRICS[key]
+            name = f"{metric.title}-segmentation@{network['hash'][:8]}" if network else metric.title
+            yield result(key, metric, name, metric.compute(found), way, [], origin)
 
     def apart(self, key: str, x: Tensor, y: Tensor) -> Tensor:
         """The metric of each pair of pictures in [-1, 1]: (N,)."""

@@ -17,7 +17,9 @@ from ganvas.evaluation.results import Better
 from ganvas.evaluation.sliced_wasserstein import patch_distance
 from ganvas.evaluation.ssim import likeness, scales, ssim
 
-Needs = Literal["features", "logits", "patches", "few", "pairs", "cycle", "identity", "paths"]
+Needs = Literal[
+    "features", "logits", "patches", "few", "pairs", "cycle", "identity", "paths", "classes"
+]
 By = Literal["", "chosen", "inception", "lpips"]
 PUBLISHED = 50_000
 FEWEST = 50
@@ -39,7 +41,8 @@ class Metric:
     needs: Needs
     compute: Callable[..., Any]
     """Of features, logits, patches and few: (real, fake, extractor's name) galleries to Measured.
-    Of pairs, cycle and identity: (x, y) in [0, 1] to (N,). Of paths: see `paths.py`."""
+    Of pairs, cycle and identity: (x, y) in [0, 1] to (N,). Of paths: see `paths.py`. Of classes:
+    what `segmentation_scores` gives."""
     paper: str
     about: str
     by: By = ""
@@ -103,6 +106,20 @@ def mean(each: Tensor) -> Measured:
     each = each.double()
     error = float(each.std() / len(each) ** 0.5) if len(each) > 1 else None
     return Measured(float(each.mean()), error)
+
+
+def seen(score: str) -> Callable[[dict[str, Any]], Measured]:
+    """One of the three numbers of `segmentation_scores`, beside what can be reached and chance."""
+
+    def measured(found: dict[str, Any]) -> Measured:
+        chance = found["chance"] and found["chance"][score]
+        details = {"upper bound": found["upper_bound"][score], "chance": chance}
+        kind = {"class_accuracy": "accuracy", "class_iou": "iou"}.get(score)
+        if kind:
+            details |= {name: one[kind] for name, one in found["per_class"].items()}
+        return Measured(found[score], details=details, notes=found["notes"])
+
+    return measured
 
 
 HEUSEL = "Heusel et al. 2017, GANs Trained by a Two Time-Scale Update Rule, eq. 6"
@@ -181,6 +198,15 @@ METRICS: dict[str, Metric] = {
         "mean absolute difference that a picture of the target domain is changed by",
     ),
 }  # fmt: skip
+for part, told in {
+    "pixel_accuracy": "the part of all pixels that show their class",
+    "class_accuracy": "the part of each class's pixels that show it, the mean over classes",
+    "class_iou": "intersection over union of each class, the mean over classes",
+}.items():
+    METRICS[part.replace("_", "-")] = Metric(
+        part.replace("_", " "), "higher", "classes", seen(part),
+        "Long et al. 2015, Fully Convolutional Networks, section 5", told,
+    )  # fmt: skip
 for space, end in (("z", "full"), ("w", "full"), ("z", "end"), ("w", "end")):
     where = f"{'the whole way' if end == 'full' else 'ends of ways'} in {space}"
     METRICS[f"ppl-{space}{end}"] = Metric(
