@@ -180,8 +180,16 @@ def test_what_each_discriminator_is_told_of_labels_is_those_of_its_pictures():
     ],
 )
 def test_widths_go_on_by_halves(size, widths, wanted):
-    config = Config.from_mapping({"size": size, "widths": widths, "cardinality": 1})
+    config = Config.from_mapping({"size": size, "widths": widths})
     assert list(config.network_stages.widths) == wanted
+
+
+@pytest.mark.parametrize(
+    ("changes", "group"),
+    [({}, 16), ({"cardinality": 96}, 16), ({"cardinality": 48}, 32), ({"widths": "40,20"}, 16)],
+)
+def test_groups_have_sixteen_channels_unless_their_number_is_given(changes, group):
+    assert Config.from_mapping(changes).network_stages.group == group
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ from ganvas.networks.r3gan import DiscriminatorNetwork, GeneratorNetwork, Stages
 from ganvas.networks.stylegan import LEAST_BASE, MOST_BASE, halvings
 
 Preset = Literal["tiny", "small", "cifar10", "ffhq64", "ffhq256", "imagenet32", "imagenet64"]
+GROUP = 16
+"""Channels of a group in the published networks of 768 channels."""
 
 
 @dataclass(kw_only=True)
@@ -38,9 +40,9 @@ class Config(AnnealingSettings):
     """Residual blocks at each size."""
     expansion: int = 2
     """So many times as many channels inside of a block as between blocks."""
-    cardinality: int = 96
+    cardinality: int | None = None
     """Groups of the 3x3 convolutions where there are the most channels; groups have as many
-    channels elsewhere."""
+    channels elsewhere. Left out: groups have 16 channels, which are 96 of them at 768."""
     beta1: float = 0.0
     """Adam's decay of the first moment."""
     objective: ObjectiveName = "rpgan"
@@ -58,18 +60,16 @@ class Config(AnnealingSettings):
             "size": "32",
             "widths": "128,64,32,16",
             "n_blocks": 1,
-            "cardinality": 16,
             "batch_size": 16,
             "lr": 0.001,
             "r1_gamma": 1.0,
             "r2_gamma": 1.0,
-            "ema": "1kimg",
-            "duration": "40kimg",
+            "ema": "1.5kimg",
+            "duration": "60kimg",
         },
         "small": {
             "size": "64",
             "widths": "256,256,256,256",
-            "cardinality": 32,
             "batch_size": 64,
             "lr": 0.0005,
             "ema": "20kimg",
@@ -89,6 +89,7 @@ class Config(AnnealingSettings):
         "imagenet32": {
             "size": "32",
             "widths": "1536,1536,1536,1536",
+            "cardinality": 96,
             "batch_size": 4096,
             "r1_gamma": 0.5,
             "r2_gamma": 0.5,
@@ -98,6 +99,7 @@ class Config(AnnealingSettings):
         "imagenet64": {
             "size": "64",
             "widths": "1536,1536,1536,1536,1536",
+            "cardinality": 96,
             "batch_size": 4096,
             "r1_gamma": 1.0,
             "r2_gamma": 1.0,
@@ -108,8 +110,10 @@ class Config(AnnealingSettings):
 
     def check(self) -> None:
         super().check()
-        for name in ("nz", "n_blocks", "expansion", "cardinality"):
+        for name in ("nz", "n_blocks", "expansion"):
             self.at_least(name, 1)
+        if self.cardinality is not None:
+            self.at_least("cardinality", 1)
         self.below_one("beta1")
         self.check_size(*self.width_height, f"--size {self.size}")
         _ = self.network_stages  # refuses widths that are none
@@ -143,12 +147,13 @@ class Config(AnnealingSettings):
         while len(widths) <= doublings:
             widths.append(max(widths[-1] // 2, 1))
         widths = widths[: doublings + 1]
-        group, rest = divmod(self.expansion * max(widths), self.cardinality)
-        if rest:
+        most = self.expansion * max(widths)
+        if self.cardinality and most % self.cardinality:
             raise InputError(
-                f"--cardinality {self.cardinality}: must divide {self.expansion * max(widths)}, "
-                "the most channels that a 3x3 convolution has"
+                f"--cardinality {self.cardinality}: must divide {most}, the most channels that a "
+                "3x3 convolution has; leave it out, for groups of 16 channels"
             )
+        group = most // self.cardinality if self.cardinality else GROUP
         return Stages(base, widths, self.n_blocks, self.expansion, group)
 
     def shaped_by(self, player: str) -> tuple[str, ...]:
