@@ -159,10 +159,10 @@ def names_of(sides: Sequence[Side]) -> list[str]:
     """The runs' names, with as many folders in front as tell them apart, and the snapshot where
     one was named."""
     paths = [side.run.resolve().parts for side in sides]
-    for depth in range(1, max(map(len, paths)) + 1):
+    depth, names = 0, [""] * len(sides)
+    while depth == 0 or len(set(names)) < len(set(paths)):
+        depth += 1
         names = ["/".join(parts[-depth:]) for parts in paths]
-        if len(set(names)) == len(set(paths)):
-            break
     ends = [f"/{s.snapshot.name}" if s.until is not None and s.snapshot else "" for s in sides]
     return [name + end for name, end in zip(names, ends, strict=True)]
 
@@ -200,8 +200,8 @@ def groups_of(sides: Sequence[Side]) -> tuple[list[tuple[Side, ...]], list[str]]
         twice = [side.name for side in members if side not in by_seed.values()]
         if twice and len(group) > 1:
             notes.append(
-                f"{', '.join(twice)}: left out of the spread, for another run has the same seed and "
-                "settings"
+                f"{', '.join(twice)}: left out of the spread, for another run has the same seed "
+                "and settings"
             )
         if len(group) < 2:
             continue

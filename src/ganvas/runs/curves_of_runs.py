@@ -1,6 +1,5 @@
 """The charts of several runs on one axis: losses of equal names, and metrics that compare."""
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
