@@ -28,7 +28,8 @@ MAY_IMPORT = {
     "training": HELPERS | {"methods", "data", "runs", "engine", "loop", "weights"},
     "inference": HELPERS | {"methods", "data", "runs", "engine", "networks", "losses"},
     "progress": HELPERS | {"runs", "loop"},
-    "api": HELPERS | {"methods", "runs", "training", "inference", "progress", "weights"},
+    "api": HELPERS
+    | {"methods", "runs", "training", "inference", "progress", "weights", "evaluation", "engine"},
     "cli": {"*"},
     "__init__": {"api"},
     "__main__": {"cli"},

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ganvas.api import Run, export, import_weights, load, resume, train
+    from ganvas.api import Result, Run, evaluate, export, import_weights, load, resume, train
 
-__all__ = ["Run", "export", "import_weights", "load", "resume", "train"]
+__all__ = ["Result", "Run", "evaluate", "export", "import_weights", "load", "resume", "train"]
 
 
 def __getattr__(name: str) -> Any:

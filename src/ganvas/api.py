@@ -1,19 +1,26 @@
 """The command line's words for Python."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from ganvas import training
+from ganvas.engine import Engine
+from ganvas.errors import InputError, did_you_mean
+from ganvas.evaluation.choosing import Options
+from ganvas.evaluation.evaluate import evaluate as judge
+from ganvas.evaluation.results import Result, append
 from ganvas.inference import export as exporting
 from ganvas.inference import load as loading
 from ganvas.inference.export import Exported, Format
 from ganvas.methods.base import Direction, Method
 from ganvas.progress import Bar
-from ganvas.runs.directory import Run
+from ganvas.runs.directory import Run, is_run
+from ganvas.runs.snapshots import read_description, snapshot_folder
 from ganvas.weights import importing
 
-__all__ = ["Run", "export", "import_weights", "load", "resume", "train"]
+__all__ = ["Result", "Run", "evaluate", "export", "import_weights", "load", "resume", "train"]
 
 
 def train(method: str, *, quiet: bool = False, **settings: Any) -> Run:
@@ -97,6 +104,48 @@ def load(path: Run | Path | str, device: str = "auto") -> Method:
         InputError: there is nothing there that can be loaded.
     """
     return loading.load(path.path if isinstance(path, Run) else path, device)
+
+
+def evaluate(
+    run: Run | Path | str,
+    *,
+    data: Path | str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    quiet: bool = False,
+    **options: Any,
+) -> list[Result]:
+    """Judge a trained method by real pictures: `evaluate("runs/digits", metrics=["fd", "swd"])`.
+
+    `run` as for `load`; results are also added to its metrics.jsonl. `data` are other pictures
+    than those of the run. The options are the command line's, with underscores.
+
+    Raises:
+        InputError: the run, the pictures or an option does not allow it.
+    """
+    path = Path(run.path if isinstance(run, Run) else run).expanduser()
+    known = [field.name for field in fields(Options)]
+    for name in options:
+        if name not in known:
+            raise InputError(f"evaluate: there is no option {name!r}{did_you_mean(name, known)}")
+    wanted = Options(**options)
+    Engine.start(device, threads=threads)
+    method = loading.load(path, device)
+    folder = snapshot_folder(path)
+    clock = read_description(folder).get("clock", {})
+    about = {"images": clock.get("images", 0), "snapshot": folder.name}
+    say = (lambda text: None) if quiet else print
+    source = None if data is None else str(data)
+    results = judge(method, data=source, options=wanted, about=about, say=say)
+    if (home := run_of(folder)) is not None:
+        append(results, home / "metrics.jsonl")
+    return results
+
+
+def run_of(snapshot: Path) -> Path | None:
+    """The run directory that a snapshot lies in."""
+    home = snapshot.absolute().parent.parent
+    return home if is_run(home) else None
 
 
 def export(

@@ -1,0 +1,90 @@
+"""`ganvas evaluate RUN`."""
+
+from pathlib import Path
+from typing import Literal
+
+from ganvas.cli.numbers import MaybeNumber, MaybeWhole, Whole
+
+
+def evaluate(
+    run: Path,
+    /,
+    *,
+    data: str | None = None,
+    metrics: str | None = None,
+    count: Whole = 1000,
+    split: Literal["test", "val", "train"] | None = None,
+    extractor: str = "own",
+    inception: Path | None = None,
+    direction: Literal["AtoB", "BtoA"] | None = None,
+    paired: bool = False,
+    truncation: MaybeNumber = None,
+    seed: Whole = 0,
+    device: str = "auto",
+    threads: MaybeWhole = None,
+    json: Path | None = None,
+) -> None:
+    """Judge a trained run by real pictures: a table, and lines in its metrics.jsonl.
+
+    Parameters
+    ----------
+    run
+        A run directory, a snapshot in it, or a weights file.
+    data
+        Other pictures than those of the run: folder, zip or sample:NAME.
+    metrics
+        Names with commas between: fd,kd,precision,recall,density,coverage,swd,ms-ssim of pictures
+        made from noise; fd,kd,swd,cycle,identity and, of pairs, l1,psnr,ssim,lpips of translations;
+        fid,kid,is with Inception's weights; ppl-wend,pl-wend and the like. Left out: all that fit
+        and need no download.
+    count
+        Pictures to generate, and the most of the real ones to look at.
+    split
+        Which real pictures. Left out: test, else val, else train.
+    extractor
+        Whose features fd, kd and the like go by: own (trained on the data once, and kept), random,
+        inception, or the file of an own one.
+    inception
+        The file of Inception's weights; adds fid and kid. Left out: looked for where other
+        packages keep it, when fid, kid or is are asked for.
+    direction
+        Of a translator. Left out: all that it has learnt.
+    paired
+        Equal names in A and B show the same thing, for a method that was trained without pairs.
+    truncation
+        StyleGAN: how far styles are from their mean, psi.
+    seed
+        Of the latents.
+    device
+        cpu, cuda, mps; auto takes the fastest that is there.
+    threads
+        Threads of the CPU to compute with.
+    json
+        Write the results into this file too, as a list.
+    """
+    from ganvas import api
+    from ganvas.cli.tables import table_of
+    from ganvas.errors import InputError
+
+    options = {
+        "metrics": None if metrics is None else metrics.split(","),
+        "count": count,
+        "split": split,
+        "extractor": extractor,
+        "inception": inception,
+        "direction": direction,
+        "paired": paired,
+        "truncation": truncation,
+        "seed": seed,
+    }
+    if json is not None and json.is_dir():
+        raise InputError(f"--json {json}: is a folder; name a file")
+    results = api.evaluate(run, data=data, device=device, threads=threads, **options)
+    print(table_of(results))
+    if json is not None:
+        from json import dumps
+
+        try:
+            json.write_text(dumps([result.row() for result in results], indent=1) + "\n")
+        except OSError as error:
+            raise InputError(f"--json {json}: cannot be written ({error.strerror})") from None

@@ -1,0 +1,400 @@
+"""A trained method, judged by real pictures."""
+
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganvas.config import Settings
+from ganvas.data.held_out import Reader, open_splits
+from ganvas.engine import Engine
+from ganvas.errors import InputError
+from ganvas.evaluation.choosing import (
+    OF_SETS,
+    Choice,
+    Options,
+    choose,
+    extractors_for,
+    lpips_of,
+)
+from ganvas.evaluation.extractors import Extractor, squared
+from ganvas.evaluation.files import cache_folder, digest_of, keep, kept
+from ganvas.evaluation.gallery import Gallery, quantised
+from ganvas.evaluation.metrics import METRICS, Measured, Metric, mean, name_on, on_few
+from ganvas.evaluation.own import MOST, Task, own_extractor
+from ganvas.evaluation.paths import SEEDS_APART, lengths_of
+from ganvas.evaluation.results import Result
+from ganvas.methods.base import Direction, Method
+from ganvas.methods.generator import Generator
+from ganvas.methods.translator import Translator
+from ganvas.pictures import to_unit
+
+AT_ONCE, PIXELS = 64, 2**21
+"""Pictures, and pixels of them, that are computed together."""
+PATHS = 500
+"""Pairs of latents for a path length."""
+Say = Callable[[str], object]
+
+
+def evaluate(
+    method: Method,
+    *,
+    data: str | None = None,
+    options: Options | None = None,
+    about: Mapping[str, Any] | None = None,
+    say: Say = lambda text: None,
+) -> list[Result]:
+    """Judge a method by the pictures of its run's data, or of `data`.
+
+    `about` goes into each result's provenance: which snapshot it is. `say` is told what is left
+    out and what takes long.
+
+    Raises:
+        InputError: the pictures or the options do not allow it.
+    """
+    return Judge(method, data, options or Options(), say)(method, about or {})
+
+
+class Judge:
+    """Real pictures, extractors and metrics, got ready once; each call judges a method as it is
+    then, which during a training takes little more than making its pictures."""
+
+    def __init__(
+        self, method: Method, data: str | None, options: Options, say: Say = lambda text: None
+    ) -> None:
+        config = method.config if data is None else with_data(method.config, data)
+        self.options, self.say = options, say
+        self.splits = open_splits(config, method.data, options.paired)
+        self.split = self.splits.get(options.split).first(options.count)
+        self.choice: Choice = choose(method, options, self.split.paired)
+        for text in self.choice.said:
+            say(text)
+        self.reader = Reader(config, method.scales)
+        self.config, self.scales, self.channels = config, method.scales, dict(method.channels)
+        self.conditional = bool(isinstance(method, Generator) and method.conditional)
+        self.device = next(method.parameters()).device
+        self.engine = Engine(self.device, "fp32")
+        width, height = config.width_height
+        self.at_once = max(1, min(AT_ONCE, PIXELS // (width * height)))
+        self.lpips = lpips_of(self.choice.keys)
+        self.extractors: dict[str, dict[str, Extractor]] = {}
+        self.reals: dict[str, Gallery] = {}
+        self.prints: dict[tuple[str, ...], str] = {}
+
+    def __call__(self, method: Method, about: Mapping[str, Any] | None = None) -> list[Result]:
+        """Judge the method as it is now: results in the metrics' order, one direction after the
+        other."""
+        began, training = time.perf_counter(), method.training
+        look = method.look if isinstance(method, Generator) else None
+        method.eval()
+        try:
+            with torch.no_grad():
+                if isinstance(method, Generator):
+                    if self.options.truncation is not None:
+                        method.use(self.options.truncation)
+                    results = self.in_order(self.of_noise(method))
+                else:
+                    assert isinstance(method, Translator)
+                    ways = [
+                        self.in_order(self.of_translation(method, way))
+                        for way in self.choice.directions
+                    ]
+                    results = list(chain.from_iterable(ways))
+        finally:
+            method.train(training)
+            if isinstance(method, Generator) and look is not None:
+                method.look = look
+        common = {"date": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **(about or {})}
+        common |= {"seconds": round(time.perf_counter() - began, 3)}
+        return [replace(r, provenance=common | r.provenance) for r in results]
+
+    def in_order(self, results: Iterator[Result]) -> list[Result]:
+        """As the metrics were asked for."""
+        return sorted(results, key=lambda result: self.choice.keys.index(result.key))
+
+    # Pictures from noise
+
+    def of_noise(self, method: Generator) -> Iterator[Result]:
+        fake, notes = None, []
+        if self.choice.needs(*OF_SETS):
+            fake, real = self.gallery("pictures"), self.real("pictures")
+            for x, labels in self.made(method, notes):
+                fake.see(
+                    quantised(x, self.scales["pictures"]), labels if self.split.labels else None
+                )
+            yield from self.set_results(method, real, fake, "pictures", None, notes)
+        for key in self.choice.needs("paths"):
+            yield self.path_result(method, key)
+
+    def made(self, method: Generator, notes: list[str]) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Pictures, of classes as often as the real ones have them."""
+        first = self.options.seed * SEEDS_APART
+        seeds = range(first, first + self.options.count)
+        labels = method.labels(seeds)
+        known = set(self.split.labels)
+        if labels is not None and known and known <= set(method.classes):
+            named = [method.classes.index(name) for name in self.split.labels]
+            labels = torch.tensor([named[i % len(named)] for i in range(len(seeds))])
+            labels = labels.to(self.device)
+        elif labels is not None:
+            notes.append("classes in turn, for the real pictures' folders do not name them all")
+        for start in range(0, len(seeds), self.at_once):
+            few = slice(start, start + self.at_once)
+            y = None if labels is None else labels[few]
+            yield method.render(method.latents(seeds[few]), y, self.at_once), y
+
+    def path_result(self, method: Generator, key: str) -> Result:
+        metric, size = METRICS[key], min(self.options.count, PATHS)
+        notes = []
+        if metric.by == "lpips":
+            assert self.lpips is not None
+            distance, name = self.lpips, metric.title
+            if self.lpips.name != "LPIPS":
+                name, notes = f"{metric.title}-{self.lpips.name}", []
+            about = self.lpips.about
+        else:
+            extractor = self.extractors_of("pictures")["chosen"]
+            name, about = name_on(metric, extractor.name), dict(extractor.about)
+
+            def distance(x: Tensor, y: Tensor) -> Tensor:
+                a, b = extractor(x).features, extractor(y).features
+                return (a.double() - b.double()).square().sum(1)
+
+        where = key.rpartition("-")[2]
+        lengths = lengths_of(method, where, distance, size, self.options.seed, self.at_once)
+        found = metric.compute(lengths)
+        origin = self.provenance(method, None, 0, size)
+        origin |= {"extractor": about, "quantisation": "none", "truncation": None}
+        return result(key, metric, name, found, None, notes, origin)
+
+    # Pictures from pictures
+
+    def of_translation(self, method: Translator, way: Direction) -> Iterator[Result]:
+        X, Y = way[0], way[-1]
+        back: Direction = "BtoA" if way == "AtoB" else "AtoB"
+        wants = {kind: self.choice.needs(kind) for kind in ("pairs", "cycle", "identity")}
+        fake = self.gallery(Y) if self.choice.needs(*OF_SETS) else None
+        each: dict[str, list[Tensor]] = {key: [] for keys in wants.values() for key in keys}
+        seen = 0
+        paired = self.split.paired
+        for _, row in self.batches((X, Y) if paired else (X,)):
+            x, seen = row[0], seen + len(row[0])
+            y_ = method.translate_tensor(x, way)
+            told = quantised(y_, self.scales[Y])
+            if fake is not None:
+                fake.see(told)
+            for key in wants["pairs"]:
+                each[key].append(self.apart(key, told, row[1]))
+            for key in wants["cycle"]:
+                each[key].append(self.apart(key, method.translate_tensor(y_, back), x))
+        if wants["identity"]:
+            for _, (y,) in self.batches((Y,)):
+                for key in wants["identity"]:
+                    each[key].append(self.apart(key, method.translate_tensor(y, way), y))
+        origin = self.provenance(method, way, seen, seen)
+        for key in self.choice.keys:
+            if key in each:
+                found, metric = mean(torch.cat(each[key])), METRICS[key]
+                name, more = metric.title, {}
+                if metric.by == "lpips":
+                    assert self.lpips is not None
+                    name, more = self.lpips.name, {"extractor": self.lpips.about}
+                yield result(key, metric, name, found, way, on_few(seen, seen), origin | more)
+        if fake is not None:
+            yield from self.set_results(method, self.real(Y), fake, Y, way, [])
+
+    def apart(self, key: str, x: Tensor, y: Tensor) -> Tensor:
+        """The metric of each pair of pictures in [-1, 1]: (N,)."""
+        if METRICS[key].by == "lpips":
+            assert self.lpips is not None
+            return self.lpips(x, y).cpu()
+        return METRICS[key].compute((x.double() + 1) / 2, (y.double() + 1) / 2).cpu()
+
+    # Sets of pictures
+
+    def set_results(
+        self,
+        method: Method,
+        real: Gallery,
+        fake: Gallery,
+        domain: str,
+        way: Direction | None,
+        notes: Sequence[str],
+    ) -> Iterator[Result]:
+        origin = self.provenance(method, way, real.count, fake.count)
+        common = [*notes, *on_few(real.count, fake.count)]
+        if self.split.name == "train":
+            why = "" if len(self.splits.all) > 1 else ", for there are no others"
+            common.append(f"judged by pictures that it was trained on{why}")
+        for key in self.choice.needs(*OF_SETS):
+            metric = METRICS[key]
+            extractor = self.extractors_of(domain).get(metric.by)
+            try:
+                found = metric.compute(real, fake, metric.by)
+            except ValueError as error:
+                raise InputError(f"--metrics {key}: {error}; take a higher --count") from None
+            told = {} if extractor is None else {"extractor": dict(extractor.about)}
+            name = metric.title if extractor is None else name_on(metric, extractor.name)
+            yield result(key, metric, name, found, way, common, origin | told)
+
+    def gallery(self, domain: str) -> Gallery:
+        return Gallery(
+            self.extractors_of(domain),
+            bool(self.choice.needs("patches")),
+            bool(self.choice.needs("few")),
+        )
+
+    def real(self, domain: str) -> Gallery:
+        """What is kept of the real pictures of a domain, seen once."""
+        if domain in self.reals:
+            return self.reals[domain]
+        gallery, places = self.gallery(domain), {}
+        for name, extractor in gallery.extractors.items():
+            if extractor.slow:
+                key = digest_of(
+                    extractor.about["sha256"],
+                    self.fingerprint((domain,)),
+                    self.reader.rule,
+                    self.scales[domain].described(),
+                )
+                places[name] = cache_folder() / "features" / f"{key[:32]}.safetensors"
+                if known := kept(places[name]):
+                    gallery.know(name, known["features"])
+        if not gallery.complete:
+            conditional = self.conditional and bool(self.split.labels)
+            names = sorted(set(self.split.labels))
+            for rows, (x,) in self.batches((domain,)):
+                labels = None
+                if conditional:
+                    labels = torch.tensor([names.index(self.split.labels[i]) for i in rows])
+                gallery.see(x, labels)
+            for name, place in places.items():
+                if name not in gallery.known:
+                    keep(place, {"features": gallery.features(name)})
+        self.reals[domain] = gallery
+        return gallery
+
+    def batches(self, domains: tuple[str, ...]) -> Iterator[tuple[list[int], tuple[Tensor, ...]]]:
+        """The real pictures at the same places of these domains, (N, C, H, W) in [-1, 1] on the
+        device, and their places; pictures of one batch have one size."""
+        rows: list[tuple[int, tuple[Tensor, ...]]] = []
+        for place, row in self.reader.rows(self.split, domains):
+            full = len(rows) == self.at_once
+            if rows and (full or [x.shape for x in row] != [x.shape for x in rows[0][1]]):
+                yield self.stacked(rows)
+                rows = []
+            rows.append((place, row))
+        if rows:
+            yield self.stacked(rows)
+
+    def stacked(
+        self, rows: list[tuple[int, tuple[Tensor, ...]]]
+    ) -> tuple[list[int], tuple[Tensor, ...]]:
+        columns = zip(*(row for _, row in rows), strict=True)
+        moved = tuple(to_unit(torch.stack(column).to(self.device)) for column in columns)
+        return [place for place, _ in rows], moved
+
+    # Extractors
+
+    def extractors_of(self, domain: str) -> dict[str, Extractor]:
+        if domain not in self.extractors:
+            own = {d: found for d, found in self.extractors.items() if "chosen" in found}
+            shared = next(iter(own.values()), {}).get("chosen") if self.alike else None
+            self.extractors[domain] = extractors_for(
+                self.choice.keys,
+                self.options,
+                self.channels[domain],
+                self.config.width_height,
+                lambda: shared or self.own(domain),
+            )
+        return self.extractors[domain]
+
+    @property
+    def alike(self) -> bool:
+        """Whether one extractor sees the pictures of all domains."""
+        return len(set(self.channels.values())) == 1
+
+    def own(self, domain: str) -> Extractor:
+        """The extractor of the training pictures: of all domains where these have equal channels,
+        which are then classes to tell apart."""
+        domains = tuple(sorted(self.channels)) if self.alike else (domain,)
+        training = self.splits.all.get("train", self.split).first(MOST)
+        prints = self.reader.fingerprint(training, domains)
+        scales = [self.scales[d].described() for d in domains]
+        names = sorted(set(training.labels))
+
+        def task(side: int) -> Task:
+            self.say("training an extractor on the data's own pictures, once; it is kept")
+            pictures, labels = [], []
+            for n, name in enumerate(domains):
+                for place, (x,) in self.reader.rows(training, (name,)):
+                    pictures.append(squared(to_unit(x)[None], side)[0])
+                    labels.append(names.index(training.labels[place]) if names else n)
+            classes = len(names) or len(domains)
+            return Task(torch.stack(pictures), torch.tensor(labels), classes)
+
+        key = digest_of(prints, self.reader.rule, scales)
+        return own_extractor(task, self.channels[domain], key, self.config.width_height)
+
+    # Where a number comes from
+
+    def fingerprint(self, domains: tuple[str, ...]) -> str:
+        if domains not in self.prints:
+            self.prints[domains] = self.reader.fingerprint(self.split, domains)
+        return self.prints[domains]
+
+    def provenance(
+        self, method: Method, way: Direction | None, real: int, fake: int
+    ) -> dict[str, Any]:
+        """All that a number depends on, but for its extractor."""
+        domains = ("pictures",) if way is None else (way[0], way[-1])
+        scale = self.scales[domains[-1]]
+        truncation = None
+        if isinstance(method, Generator):
+            truncation = 1.0 if method.look.truncation is None else method.look.truncation
+        return {
+            "weights": "average" if method.averages else "as trained",
+            "split": self.split.name,
+            "real": real,
+            "fake": fake,
+            "extractor": None,
+            "preparation": self.reader.rule,
+            "quantisation": "none" if scale.dtype.startswith("float") else scale.dtype,
+            "mirror": False,
+            "truncation": truncation,
+            "seed": self.options.seed,
+            "data": {"source": self.config.data, "fingerprint": self.fingerprint(domains)},
+            "skipped": list(self.reader.skipped),
+            "versions": {
+                "ganvas": version("ganvas"),
+                "torch": str(torch.__version__),
+                "python": platform.python_version(),
+            },
+            "device": self.engine.description,
+        }
+
+
+def result(
+    key: str,
+    metric: Metric,
+    name: str,
+    found: Measured,
+    way: Direction | None,
+    notes: Sequence[str],
+    origin: dict[str, Any],
+) -> Result:
+    told = [*found.notes, *notes]
+    return Result(
+        key, name, found.value, metric.better, found.error, way, found.details, told, origin
+    )
+
+
+def with_data(config: Settings, data: str) -> Settings:
+    """The settings with other pictures."""
+    return replace(config, data=data)
