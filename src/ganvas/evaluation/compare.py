@@ -10,7 +10,7 @@ from ganvas.config import WatchSettings
 from ganvas.errors import InputError
 from ganvas.runs.curves_of_runs import Logged, curves_of_runs, values_of_runs
 from ganvas.runs.directory import Run, is_run
-from ganvas.runs.evaluations import Evaluation, Series, differences, read_series
+from ganvas.runs.evaluations import Evaluation, Series, differences, read_series, with_error
 from ganvas.runs.reading import Row, mapping, number, numbers, read_config, read_log
 from ganvas.runs.snapshots import read_description, snapshot_folder
 
@@ -129,8 +129,15 @@ class Comparison:
         """The charts, for the page."""
         return curves_of_runs(self.logged())
 
+    def tones(self) -> dict[str, int]:
+        """A colour for each run; those that differ in their seeds only have one."""
+        group_of = {s.name: i for i, group in enumerate(self.groups) for s in group}
+        kinds = [group_of.get(side.name, side.name) for side in self.sides]
+        colours = {kind: i % 8 for i, kind in enumerate(dict.fromkeys(kinds))}
+        return {side.name: colours[kind] for side, kind in zip(self.sides, kinds, strict=True)}
+
     def logged(self) -> list[Logged]:
-        tones = tones_of(self)
+        tones = self.tones()
         return [Logged(s.name, tones[s.name], s.log, s.series) for s in self.sides]
 
 
@@ -231,14 +238,6 @@ def group_told(group: Sequence[Side]) -> Row:
     }
 
 
-def tones_of(comparison: Comparison) -> dict[str, int]:
-    """A colour for each side; runs that differ in their seeds only have one."""
-    group_of = {s.name: i for i, group in enumerate(comparison.groups) for s in group}
-    kinds = [group_of.get(side.name, side.name) for side in comparison.sides]
-    tones = {kind: i % 8 for i, kind in enumerate(dict.fromkeys(kinds))}
-    return {side.name: tones[kind] for side, kind in zip(comparison.sides, kinds, strict=True)}
-
-
 def metrics_of(comparison: Comparison) -> Iterator[Row]:
     """A row for each set of values that may be compared, in the order of the metrics' names."""
     rows: dict[tuple[Any, ...], dict[str, Series]] = {}
@@ -312,10 +311,11 @@ def told(evaluation: Evaluation) -> Row:
 
 def spread_of(values: Sequence[Row | None]) -> Row | None:
     """Mean and standard deviation (of a sample, over n - 1); None where a value is not known."""
-    numbers_ = [value["value"] for value in values if value is not None]
-    if len(numbers_) < len(values):
+    known = [value["value"] for value in values if value is not None]
+    if len(known) < len(values):
         return None
-    return {"mean": statistics.fmean(numbers_), "deviation": statistics.stdev(numbers_)}
+    mean, deviation = statistics.fmean(known), statistics.stdev(known)
+    return {"mean": mean, "deviation": deviation, "shown": with_error(mean, deviation)}
 
 
 def ahead(runs: Row, which: str, better: str) -> str | None:
