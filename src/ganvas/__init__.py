@@ -3,9 +3,29 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ganvas.api import Result, Run, evaluate, export, import_weights, load, resume, train
+    from ganvas.api import (
+        Result,
+        Run,
+        compare,
+        evaluate,
+        export,
+        import_weights,
+        load,
+        resume,
+        train,
+    )
 
-__all__ = ["Result", "Run", "evaluate", "export", "import_weights", "load", "resume", "train"]
+__all__ = [
+    "Result",
+    "Run",
+    "compare",
+    "evaluate",
+    "export",
+    "import_weights",
+    "load",
+    "resume",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -32,6 +32,7 @@ def write_comparison(
     contents = comparison | {
         "curves": curves,
         "tones": tones,
+        "longest_log": max(len(curve["images"]) for curve in comparison["curves"].values()),
         "sheets": [shown(sheet, len(sheets)) for sheet in sheets],
         "notes_on_pictures": notes,
         "written": datetime.now().astimezone().isoformat(" ", "seconds"),

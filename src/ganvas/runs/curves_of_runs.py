@@ -43,12 +43,15 @@ class Logged(NamedTuple):
 def curves_of_runs(runs: Sequence[Logged]) -> Row:
     """Axes and panels as of one run, but each curve has points of its own `on` each axis: at equal
     images runs are not equally old. The time is there where every run that is drawn has it."""
-    runs = [run for run in runs if run.log or run.series]
+    shared, metrics = shared_losses(runs), drawn_metrics(runs)
+    names = {run.name for having in shared.values() for run in having}
+    names |= {run.name for group in metrics for run, _ in group}
+    alone = {loss for run in runs for loss in run.losses()} - shared.keys()
+    runs = [run for run in runs if run.name in names]
     timed = {run.name: run.times() for run in runs}
     axes = [axis for axis in AXES if axis == "images" or all(timed.values())]
     most = max(POINTS // max(len(runs), 1), LEAST_POINTS)
     buckets = {run.name: thinned(run.log, most) for run in runs}
-    metrics = [group for group in comparable(runs) if any(len(s.points) > 1 for _, s in group)]
 
     def at(run: Logged, images: float, axis: str) -> float:
         known = timed[run.name]
@@ -88,14 +91,13 @@ def curves_of_runs(runs: Sequence[Logged]) -> Row:
         for group in metrics
     ]
     told_apart(panels, metrics)
-    for loss, having in shared_losses(runs).items():
+    for loss, having in shared.items():
         panel = Panel(loss, "", small=True)
         panels.append(panel.of([logged(run, loss) for run in having]))
-    alone = [n for run in runs for n in run.losses() if n not in shared_losses(runs)]
     return {
         "axes": {axis: found for axis, found in whole.items() if found},
         "panels": panels if whole["images"] else [],
-        "only_in_one": sorted(set(alone)),
+        "only_in_one": sorted(alone),
     }
 
 
@@ -104,6 +106,15 @@ def shared_losses(runs: Sequence[Logged]) -> dict[str, list[Logged]]:
     names = dict.fromkeys(name for run in runs for name in run.losses())
     found = {name: [run for run in runs if name in run.losses()] for name in names}
     return {name: having for name, having in found.items() if len(having) > 1}
+
+
+def drawn_metrics(runs: Sequence[Logged]) -> list[list[tuple[Logged, Series]]]:
+    """Of what compares, that of which two runs or more have values, and one has a curve."""
+    return [
+        group
+        for group in comparable(runs)
+        if len(group) > 1 and any(len(series.points) > 1 for _, series in group)
+    ]
 
 
 def comparable(runs: Sequence[Logged]) -> list[list[tuple[Logged, Series]]]:

@@ -210,6 +210,7 @@ if (axes.length) {
       }
       // The inner svg clips what lies outside the zoom.
       svg += `<svg x="${left - 4}" y="0" width="${w + 8}" height="${H}" viewBox="${left - 4} 0 ${w + 8} ${H}">`;
+      let rings = "";
       for (const { y, line, tone, gaps, errors, best } of drawn) {
         if (line !== y) svg += `<path class="line raw ${tone}" d="${path(y, gaps)}"/>`;
         svg += `<path class="line ${tone}" d="${path(line, gaps)}"/>`;
@@ -221,9 +222,10 @@ if (axes.length) {
           if (over > under) svg += `<line class="error ${tone}" x1="${at}" x2="${at}" y1="${this.y(over).toFixed(1)}" y2="${usable(under) ? this.y(under).toFixed(1) : H - bottom}"/>`;
           svg += `<circle class="dot ${tone}" r="2.4" cx="${at}" cy="${this.y(value).toFixed(1)}"/>`;
         });
-        if (best !== null && inside(y[best], best)) svg += `<circle class="best ${tone}" r="6" cx="${this.x(xs[best]).toFixed(1)}" cy="${this.y(y[best]).toFixed(1)}"><title>best: ${number(y[best])}</title></circle>`;
+        if (best !== null && inside(y[best], best)) rings += `<circle class="best ${tone}" r="6" cx="${this.x(xs[best]).toFixed(1)}" cy="${this.y(y[best]).toFixed(1)}"><title>best: ${number(y[best])}</title></circle>`;
       }
-      svg += "</svg>";
+      // A ring at the edge is not cut in half.
+      svg += `</svg>${rings}`;
       if (empty) svg += `<text x="${left + w / 2}" y="${top + h / 2}" text-anchor="middle">${drawn.length ? "nothing above 0 to draw" : "all curves are hidden"}</text>`;
       this.svg.setAttribute("height", H);
       this.svg.setAttribute("viewBox", `0 0 ${W} ${H}`);
