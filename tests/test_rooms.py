@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "progress": HELPERS | {"runs", "loop"},
     "api": HELPERS
     | {"methods", "runs", "training", "inference", "progress", "weights", "evaluation", "engine"},
+    "web": {"*"},
     "cli": {"*"},
     "__init__": {"api"},
     "__main__": {"cli"},

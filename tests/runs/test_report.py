@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from browsing import browser_page
 from PIL import Image, PngImagePlugin
 
 from ganvas.runs.curves import POINTS
@@ -356,17 +357,7 @@ def test_evaluations_are_a_table_where_there_are_any(run: Path) -> None:
 
 
 def test_the_page_works_in_a_browser(run: Path) -> None:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    chromium = next(filter(None, map(shutil.which, names)), None)
-    if chromium is None:
-        pytest.skip("no Chromium on PATH")
-    complaints: list[str] = []
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+    with browser_page() as page:
         page.goto(write_report(run).as_uri())
 
         page.locator("#slider").fill("1")
@@ -393,8 +384,6 @@ def test_the_page_works_in_a_browser(run: Path) -> None:
         assert "epoch" in (page.locator(".at-x").first.text_content() or "")
         page.mouse.dblclick(box["x"] + 200, middle)
         assert not page.is_visible("#unzoom")
-        browser.close()
-    assert complaints == []
 
 
 def test_a_remark_whose_figures_change_is_one_remark(tmp_path: Path) -> None:

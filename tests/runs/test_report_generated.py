@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from browsing import browser_page
 from PIL import Image, ImageDraw, PngImagePlugin
 from runs.test_report import Page, report
 
@@ -226,22 +227,10 @@ def test_the_headline_leaves_out_pictures_that_were_held_back(run: Path) -> None
 
 @contextmanager
 def in_browser(run: Path) -> Iterator[Any]:
-    """The run's report as a browser shows it, which must have nothing to complain about."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    chromium = next(filter(None, map(shutil.which, names)), None)
-    if chromium is None:
-        pytest.skip("no Chromium on PATH")
-    complaints: list[str] = []
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+    """The run's report as a browser shows it."""
+    with browser_page() as page:
         page.goto(write_report(run).as_uri())
         yield page
-        browser.close()
-    assert complaints == []
 
 
 def box(element: Any) -> dict[str, float]:
