@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from PIL import Image
-from torch import Tensor
 
 import ganvas
 from ganvas.data.decode import decode
@@ -24,6 +23,7 @@ from ganvas.data.opening import open_training_set
 from ganvas.data.samples.streets import PALETTE
 from ganvas.data.sources import open_source
 from ganvas.evaluation.palette import pixel_accuracy
+from ganvas.evaluation.sliced_wasserstein import sliced_wasserstein
 from ganvas.methods import method_class
 from ganvas.methods.generator import Generator
 from ganvas.pictures import to_pil, to_unit
@@ -53,15 +53,6 @@ CYCLEGAN = {"data": "sample:streets", "size": 64, "load_size": 64, "n_blocks": 3
 CYCLEGAN |= {"ndf": 24, "lambda_identity": 0, "lr": 0.0005, "lr_policy": "constant"}
 
 
-def sliced_wasserstein(a: Tensor, b: Tensor, directions: int = 256) -> float:
-    """Mean distance of sorted projections of pictures (N, C, H, W) on random directions."""
-    chance = torch.Generator().manual_seed(0)
-    w = torch.randn(a[0].numel(), directions, generator=chance)
-    w /= w.norm(dim=0)
-    projected = [(x.flatten(1) @ w).sort(0).values for x in (a, b)]
-    return float((projected[0] - projected[1]).abs().mean())
-
-
 def dcgan_score(run: Run) -> float:
     method = ganvas.load(run)
     assert isinstance(method, Generator)
@@ -72,7 +63,8 @@ def dcgan_score(run: Run) -> float:
     torch.manual_seed(0)
     untrained = method_class("dcgan")(config, method.channels).eval()
     seeds = range(1000, 1000 + PICTURES)
-    distances = [sliced_wasserstein(m.generate_tensor(seeds), real) for m in (method, untrained)]
+    generated = [m.generate_tensor(seeds) for m in (method, untrained)]
+    distances = [sliced_wasserstein(x, real, 256) for x in generated]
     return distances[0] / distances[1]
 
 

@@ -1,6 +1,7 @@
 """Pictures compared as pictures: against scikit-image, pytorch-msssim, SciPy and closed forms."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ def test_ssim_is_what_scikit_image_says(channels):
     x = smooth(0, 2, channels, 40)
     y = spoilt(x)
     for a, b, found in zip(x.numpy(), y.numpy(), ssim(x, y), strict=True):
-        expected = structural_similarity(
+        expected: Any = structural_similarity(
             a,
             b,
             channel_axis=0,

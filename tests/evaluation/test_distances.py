@@ -66,8 +66,8 @@ def test_frechet_is_that_of_gaussians_whose_covariances_do_not_commute():
 
 def test_frechet_is_what_torch_fidelity_says():
     x, y = features(0, 300, 40), features(1, 250, 40, 0.3)
-    statistics = [fid_features_to_statistics(z) for z in (x, y)]
-    expected = fid_statistics_to_metric(*statistics, False)["frechet_inception_distance"]
+    a, b = (fid_features_to_statistics(z) for z in (x, y))
+    expected = fid_statistics_to_metric(a, b, False)["frechet_inception_distance"]
     assert frechet_distance(x, y) == pytest.approx(expected, rel=1e-10)
 
 

@@ -171,6 +171,48 @@ def test_what_is_judged_is_what_a_file_would_hold(scale, x, expected):
     assert float(quantised(torch.full((1, 1, 1, 1), x), scale)) == pytest.approx(expected, abs=1e-6)
 
 
+# Of every kind
+
+
+def test_deep_pictures_of_many_channels_are_judged(tmp_path):
+    (tmp_path / "data").mkdir()
+    for i in range(12):
+        values = np.random.default_rng(i).integers(0, 4096, (16, 16, 5), dtype=np.uint16)
+        np.save(tmp_path / "data" / f"{i}.npy", values)
+    run = ganvas.train("dcgan", data=tmp_path / "data", out=tmp_path / "run", **TINY)
+    results = ganvas.evaluate(run, count=12, quiet=True)
+    assert {r.provenance["quantisation"] for r in results} == {"uint16"}
+    assert len(results) == 8
+
+
+def test_pairs_are_judged_as_pairs(tmp_path, tiny_settings, capsys):
+    data = write(tmp_path / "data", "train", "test", size=(32, 64, 3))
+    settings = tiny_settings | {"n_downs": 5, "load_size": 32, "direction": "BtoA", "quiet": True}
+    del settings["n_blocks"]
+    run = ganvas.train("pix2pix", data=data, out=tmp_path / "run", **settings)
+    results = found(ganvas.evaluate(run, extractor="random"))
+    assert list(results) == ["l1", "psnr", "ssim", "fd", "kd", "swd"]
+    assert {r.direction for r in results.values()} == {"BtoA"}
+    said = capsys.readouterr().out
+    assert "lpips: left out" in said
+    assert "vgg16" in said
+
+
+def test_styles_have_paths_in_w(tmp_path):
+    data = write(tmp_path / "data", "")
+    tiny = {"nz": 8, "nw": 8, "mapping_fmaps": 8, "mapping_layers": 2, "fmap_base": 32}
+    tiny |= {"fmap_max": 8, "size": 16, "duration": "8it", "batch_size": 2, "preset": "tiny"}
+    tiny |= {name: TINY[name] for name in ("tensorboard", "device", "threads", "quiet")}
+    run = ganvas.train("stylegan", data=data, out=tmp_path / "run", **tiny)
+    wanted = ["pl-wfull", "pl-wend", "pl-zfull", "swd"]
+    given = {"extractor": "random", "metrics": wanted, "count": 8, "quiet": True}
+    results = ganvas.evaluate(run, truncation=0.5, **given)
+    assert [r.key for r in results] == wanted
+    assert all(r.value > 0 for r in results)
+    assert [r.provenance["truncation"] for r in results] == [None, None, None, 0.5]
+    assert [r.provenance["quantisation"] for r in results] == ["none", "none", "none", "uint8"]
+
+
 # A judge that is asked again
 
 

@@ -90,7 +90,7 @@ def test_from_pictures_to_scores_it_is_what_torch_fidelity_says(weights, seen_by
     found = frechet_distance(x.features, y.features)
     assert found == pytest.approx(told["frechet_inception_distance"], rel=1e-4)
     found, _ = kernel_distance(x.features, y.features)
-    assert found == pytest.approx(told["kernel_inception_distance_mean"], rel=1e-5)
+    assert found == pytest.approx(told["kernel_inception_distance_mean"], rel=1e-3)
     assert y.logits is not None
     found, _ = inception_score(y.logits, splits=2)
     assert found == pytest.approx(told["inception_score_mean"], rel=1e-6)
@@ -186,22 +186,23 @@ def shapes(parts: slice) -> Tensor:
 def learnt() -> SmallExtractor:
     task = Task(shapes(slice(0, None, 2)), torch.zeros(100, dtype=torch.long), 1)
     with torch.random.fork_rng():
-        return SmallExtractor(trained(SmallNetwork(3, 32), task, 0, 40), 32, "own@{digest}")
+        return SmallExtractor(trained(SmallNetwork(3, 32), task, 0, 60), 32, "own@{digest}")
 
 
 def test_an_own_extractor_sees_what_is_spoilt(learnt):
     real, held = shapes(slice(0, None, 2)), shapes(slice(1, None, 2))
     x = learnt(real).features
 
-    def distance(pictures: Tensor) -> float:
-        return frechet_distance(x, learnt(pictures).features)
+    def distance(pictures: Tensor) -> tuple[float, float]:
+        return kernel_distance(x, learnt(pictures).features)
 
-    near = distance(held)
+    near, error = distance(held)
+    assert abs(near) < 3 * error
     noisy = held + 0.15 * torch.randn(held.shape, generator=torch.Generator().manual_seed(0))
-    assert distance(noisy) > 3 * near
-    assert distance((held + held.roll(1, 0)) / 2) > 2 * near
     soft = nn.functional.interpolate(nn.functional.avg_pool2d(held, 2), 32, mode="bilinear")
-    assert distance(soft) > 2 * near
+    for spoilt in (noisy, soft, (held + held.roll(1, 0)) / 2):
+        far, error = distance(spoilt)
+        assert far > 2 * error
 
 
 def test_its_features_have_no_mean_and_deviation_one_over_what_it_learnt(learnt):

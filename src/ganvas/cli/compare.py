@@ -106,7 +106,7 @@ def write_page(place: Path, comparison: "Comparison", wanted: Any) -> None:
     from ganvas.runs.comparison_page import write_comparison
 
     sides = [(side.name, side.snapshot) for side in comparison.sides if side.snapshot is not None]
-    shown = side_by_side(sides, wanted) if wanted.count else Shown([], [])
+    shown = side_by_side(sides, wanted) if wanted.most else Shown([], [])
     sheets = [
         sheet._asdict() | {"columns": [c._asdict() for c in sheet.columns]}
         for sheet in shown.sheets

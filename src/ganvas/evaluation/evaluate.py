@@ -37,6 +37,8 @@ from ganvas.pictures import to_unit
 
 AT_ONCE, PIXELS = 64, 2**21
 """Pictures, and pixels of them, that are computed together."""
+HELD = 2**29
+"""Bytes of real pictures that are kept for the next call."""
 PATHS = 500
 """Pairs of latents for a path length."""
 Say = Callable[[str], object]
@@ -85,6 +87,7 @@ class Judge:
         self.lpips = lpips_of(self.choice.keys)
         self.extractors: dict[str, dict[str, Extractor]] = {}
         self.reals: dict[str, Gallery] = {}
+        self.held: dict[tuple[str, ...], list[tuple[int, tuple[Tensor, ...]]]] = {}
         self.prints: dict[tuple[str, ...], str] = {}
 
     def __call__(self, method: Method, about: Mapping[str, Any] | None = None) -> list[Result]:
@@ -284,7 +287,7 @@ class Judge:
         """The real pictures at the same places of these domains, (N, C, H, W) in [-1, 1] on the
         device, and their places; pictures of one batch have one size."""
         rows: list[tuple[int, tuple[Tensor, ...]]] = []
-        for place, row in self.reader.rows(self.split, domains):
+        for place, row in self.rows(domains):
             full = len(rows) == self.at_once
             if rows and (full or [x.shape for x in row] != [x.shape for x in rows[0][1]]):
                 yield self.stacked(rows)
@@ -292,6 +295,20 @@ class Judge:
             rows.append((place, row))
         if rows:
             yield self.stacked(rows)
+
+    def rows(self, domains: tuple[str, ...]) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
+        """`Reader.rows`, read once where they fit into memory."""
+        if domains in self.held:
+            yield from self.held[domains]
+            return
+        kept, size = [], 0
+        for found in self.reader.rows(self.split, domains):
+            size += sum(x.nbytes for x in found[1])
+            if size <= HELD:
+                kept.append(found)
+            yield found
+        if size <= HELD:
+            self.held[domains] = kept
 
     def stacked(
         self, rows: list[tuple[int, tuple[Tensor, ...]]]

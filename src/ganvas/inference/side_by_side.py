@@ -54,7 +54,8 @@ class Wanted(NamedTuple):
     """Files, folders or globs; without any, the pictures that the first run was not trained on."""
     direction: Direction | None = None
     """Left out: all that are learnt; of `inputs` the first of them."""
-    count: int = 6
+    most: int = 6
+    """Pictures to translate."""
     device: str = "auto"
 
 
@@ -71,7 +72,7 @@ def side_by_side(runs: Iterable[tuple[str, Path]], wanted: Wanted) -> Shown:
     answers: dict[Direction, list[Column]] = {}
     notes: list[str] = []
     latents: dict[str, int] = {}
-    files = [path for text in wanted.inputs for path, _ in pictures_in(text)][: wanted.count]
+    files = [path for text in wanted.inputs for path, _ in pictures_in(text)][: wanted.most]
     for name, folder in runs:
         try:
             method = load(folder, wanted.device)
@@ -81,7 +82,7 @@ def side_by_side(runs: Iterable[tuple[str, Path]], wanted: Wanted) -> Shown:
                 continue
             assert isinstance(method, Translator)
             if inputs is None:
-                inputs = FromFiles(files) if files else FromData(name, method, wanted.count)
+                inputs = FromFiles(files) if files else FromData(name, method, wanted.most)
             for way in directions_of(method, wanted.direction):
                 answers.setdefault(way, []).append(Column(name, "", inputs.through(method, way)))
         except InputError as error:
