@@ -1,8 +1,10 @@
 """What metrics.jsonl holds, as far as it can be read: series of values that may be compared."""
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,23 @@ ESSENTIALS = {
     "quantisation": "quantisation",
     "truncation": "truncation",
     "data": "real pictures",
+    "protocol": "protocol of the study",
 }
 """What values must have in common to be compared, besides their name and direction, in words."""
-COMMON = ("metric", "direction", "value", "better", "error", "details", "notes", "date", "images")
+VALUE = (
+    "key",
+    "metric",
+    "value",
+    "better",
+    "error",
+    "low",
+    "high",
+    "direction",
+    "details",
+    "notes",
+)
+BESIDE = frozenset([*VALUE, "date", "images"])
+"""What of a row without `provenance` does not say where its value comes from."""
 HASH_SHOWN = 8
 
 
@@ -130,7 +146,7 @@ def evaluation_of(row: Any) -> Evaluation | None:
         return None
     origin = mapping(row, "provenance")
     if not origin:  # a row that says all of it beside the value
-        origin = {key: item for key, item in row.items() if key not in COMMON}
+        origin = {key: item for key, item in row.items() if key not in BESIDE}
     notes = row.get("notes")
     return Evaluation(
         value=value,
@@ -151,12 +167,16 @@ def by_clock(evaluation: Evaluation) -> tuple[bool, float]:
 
 def essentials_of(origin: Row) -> dict[str, str]:
     """What a value depends on and another must share, as text; empty where it is not said."""
-    extractor, data = origin.get("extractor"), origin.get("data")
+    extractor, data, counts = origin.get("extractor"), origin.get("data"), mapping(origin, "counts")
     if isinstance(extractor, dict):
         extractor = extractor.get("sha256") or extractor.get("recipe") or str(extractor)
     if isinstance(data, dict):
         data = data.get("fingerprint") or data.get("source")
     found = {name: origin.get(name) for name in ESSENTIALS} | {"extractor": extractor, "data": data}
+    if counts:  # as a study has them
+        found |= {"real": counts.get("real"), "fake": counts.get("generated")}
+    if protocol := mapping(origin, "protocol"):
+        found["protocol"] = sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()
     return {name: "" if value is None else text_of(value) for name, value in found.items()}
 
 
