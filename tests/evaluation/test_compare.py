@@ -141,7 +141,7 @@ def test_metrics_of_other_names_are_never_compared(runs: list[Path]) -> None:
 def test_an_average_and_weights_as_trained_compare_between_runs_but_not_within(
     runs: list[Path],
 ) -> None:
-    raw = {"weights": "as trained"}
+    raw: dict[str, Any] = {"weights": "as trained"}
     write_metrics(runs[0], metric_row(1.0), metric_row(3.0, **raw))
     write_metrics(runs[1], metric_row(2.0, **raw))
     first, second = metrics(runs)

@@ -50,6 +50,7 @@ def compare(
     from ganvas.errors import InputError
     from ganvas.evaluation.compare import compare as read
     from ganvas.inference.generate import seeds_of
+    from ganvas.inference.jobs import pictures_in
     from ganvas.inference.side_by_side import Wanted
 
     if count < 0:
@@ -58,8 +59,9 @@ def compare(
     if len(shown) > MOST_SEEDS:
         raise InputError(f"--seeds {seeds}: are more than {MOST_SEEDS}, too many to look at")
     place = None if json and out is None else page_at(out, overwrite)
+    files = [path for text in inputs or () for path, _ in pictures_in(text)][:count]
     comparison = read(runs)
-    wanted = Wanted(shown, inputs or (), direction, count, device)
+    wanted = Wanted(shown, files, direction, count, device)
     if json:
         from json import dumps
 

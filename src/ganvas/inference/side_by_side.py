@@ -15,7 +15,6 @@ from ganvas.data.held_out import Reader, Split, open_splits
 from ganvas.data.sources import FileEntry
 from ganvas.errors import InputError
 from ganvas.inference.generate import as_image
-from ganvas.inference.jobs import pictures_in
 from ganvas.inference.load import load
 from ganvas.inference.translate import tile_for, translate_picture
 from ganvas.methods.base import Direction
@@ -50,29 +49,25 @@ class Wanted(NamedTuple):
     """Which pictures."""
 
     seeds: Sequence[int] = range(8)
-    inputs: Sequence[str] = ()
-    """Files, folders or globs; without any, the pictures that the first run was not trained on."""
+    files: Sequence[Path] = ()
+    """To translate, whole; without any, pictures of the first run's data."""
     direction: Direction | None = None
-    """Left out: all that are learnt; of `inputs` the first of them."""
+    """Left out: all that are learnt; of `files` the first of them."""
     most: int = 6
-    """Pictures to translate."""
+    """Pictures of the data to translate."""
     device: str = "auto"
 
 
 def side_by_side(runs: Iterable[tuple[str, Path]], wanted: Wanted) -> Shown:
     """Put the same inputs through each run, which is a name and a snapshot's folder.
 
-    What a run cannot do is left out, and said in `notes`.
-
-    Raises:
-        InputError: there are no such inputs.
-    """
+    What a run cannot do is left out, and said in `notes`."""
     made: list[Column] = []
     inputs: Inputs | None = None
     answers: dict[Direction, list[Column]] = {}
     notes: list[str] = []
     latents: dict[str, int] = {}
-    files = [path for text in wanted.inputs for path, _ in pictures_in(text)][: wanted.most]
+    files = wanted.files
     for name, folder in runs:
         try:
             method = load(folder, wanted.device)
@@ -84,7 +79,8 @@ def side_by_side(runs: Iterable[tuple[str, Path]], wanted: Wanted) -> Shown:
             if inputs is None:
                 inputs = FromFiles(files) if files else FromData(name, method, wanted.most)
             for way in directions_of(method, wanted.direction):
-                answers.setdefault(way, []).append(Column(name, "", inputs.through(method, way)))
+                column = Column(name, "", inputs.through(method, way))
+                answers.setdefault(way, []).append(column)
         except InputError as error:
             notes.append(f"{name}: not in these pictures: {error}")
     if files and wanted.direction is None:
