@@ -15,18 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 
 import ganvas
-from ganvas.data.decode import decode
 from ganvas.data.opening import open_training_set
-from ganvas.data.samples.streets import PALETTE
-from ganvas.data.sources import open_source
-from ganvas.evaluation.palette import pixel_accuracy
+from ganvas.evaluation.segmentation.scores import segmentation_scores
 from ganvas.evaluation.sliced_wasserstein import sliced_wasserstein
 from ganvas.methods import method_class
 from ganvas.methods.generator import Generator
-from ganvas.pictures import to_pil, to_unit
+from ganvas.methods.translator import Translator
+from ganvas.pictures import to_unit
 from ganvas.runs.directory import Run
 
 STEPS, PICTURES = 300, 512
@@ -70,14 +67,8 @@ def dcgan_score(run: Run) -> float:
 
 def cyclegan_score(run: Run) -> float:
     method = ganvas.load(run)
-    entries = {e.name: e for e in open_source("sample:streets", (64, 64))}
-    names = [name.removeprefix("testA/") for name in entries if name.startswith("testA/")]
-
-    def pictures(part: str) -> list[Image.Image]:
-        return [to_pil(decode(entries[f"{part}/{n}"].read(), n)) for n in names]
-
-    labels = [method.translate(photo, "BtoA") for photo in pictures("testB")]
-    return pixel_accuracy(labels, pictures("testA"), list(PALETTE.values()))
+    assert isinstance(method, Translator)
+    return segmentation_scores(method, "sample:streets", "BtoA")["pixel_accuracy"]
 
 
 def last_words(run: Run) -> str:

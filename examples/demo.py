@@ -14,8 +14,8 @@ from PIL import Image
 
 import ganvas
 from ganvas.cli import main as command_line
-from ganvas.data.samples.streets import PALETTE
-from ganvas.evaluation.palette import pixel_accuracy
+from ganvas.evaluation.confusion import confusion_of, told
+from ganvas.evaluation.palette import KNOWN
 from ganvas.methods.cyclegan import CycleGAN
 from ganvas.pictures import grid
 from ganvas.scales import Scale
@@ -91,10 +91,15 @@ def demo(folder: Path, minutes: float, seed: int) -> None:
     shown = folder / "translations.png"
     contact_sheet(folder, data).save(shown)
     print(
-        f"\nphoto -> labels, pixel accuracy by nearest class colour, {len(truths)} test pictures:"
+        f"\nphoto -> labels by nearest class colour, {len(truths)} test pictures:\n"
+        "pixel accuracy / class accuracy / class IoU"
     )
+    palette = KNOWN["streets"]
+    wanted = [palette.classes(np.asarray(truth)) for truth in truths]
     for name, pictures in scores.items():
-        print(f"  {name:<18} {pixel_accuracy(pictures, truths, list(PALETTE.values())):.3f}")
+        found = [palette.classes(np.asarray(picture)) for picture in pictures]
+        pairs = list(zip(wanted, found, strict=True))
+        print(f"  {name:<18} {told(confusion_of(pairs, len(palette.colours)).means())}")
     print(f"\nreport:        {run / 'report.html'}")
     print(f"translations:  {folder / 'AtoB'} and {folder / 'BtoA'}; side by side: {shown}")
 

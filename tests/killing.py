@@ -60,6 +60,12 @@ def without_time(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: value for name, value in entry.items() if name != "time"} for entry in entries]
 
 
+def untimed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    for row in rows:
+        del row["date"], row["provenance"]["seconds"]
+    return rows
+
+
 def everything(run: Path) -> dict[str, Any]:
     """All that a run's end holds, but for times: weights, averages, optimizers, pools, log."""
     latest = Run(run).snapshot()
@@ -70,7 +76,11 @@ def everything(run: Path) -> dict[str, Any]:
         state.pop(name)
     settings = Run(run).record["settings"]
     settings.pop("out")
+    kept = {p.name: load_file(p / "model.safetensors") for p in (run / "snapshots").glob("best*")}
+    metrics = run / "metrics.jsonl"
     return {
+        "kept": kept,
+        "metrics": untimed(read_log(metrics)) if metrics.is_file() else [],
         "weights": load_file(latest / "model.safetensors"),
         "state": state,
         "log": without_time(read_log(run / "log.jsonl")),

@@ -61,6 +61,21 @@ def test_unequal_deep_domains_train_and_translate(deep_folder, tiny_settings, tm
     assert 100 <= found.values.min() < found.values.max() <= 4000
 
 
+@pytest.mark.parametrize("size", [32, 40])
+def test_16_bits_may_go_by_the_ends_of_their_type(deep_folder, tiny_settings, tmp_path, size):
+    fill(tmp_path / "folder", ".tif", 3, 0, 65535, "uint16")
+    settings = tiny_settings | {"range": "type", "size": size, "load_size": size}
+    for name in ("n_blocks", "pool_size", "n_layers", "lambda_identity"):
+        settings.pop(name, None)
+    run = ganvas.train(
+        "dcgan", quiet=True, **settings, data=tmp_path / "folder", out=tmp_path / "r"
+    )
+    method = ganvas.load(run)
+    assert isinstance(method, Generator)
+    assert method.scales["pictures"].by_type
+    assert method.generate_arrays([0])[0].dtype == np.uint16
+
+
 def test_the_identity_loss_says_that_it_wants_equal_channels(deep_folder, tiny_settings, tmp_path):
     with pytest.raises(InputError, match=r"^--lambda-identity 0.5: .*A has 5 and B has 2; set it"):
         ganvas.train("cyclegan", quiet=True, **tiny_settings, data=deep_folder)

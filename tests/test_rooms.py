@@ -24,8 +24,13 @@ MAY_IMPORT = {
     "evaluation": HELPERS | {"methods", "data", "runs", "engine", "networks", "losses"},
     "methods": HELPERS | {"networks", "losses"},
     "weights": HELPERS | {"methods", "runs", "networks"},
-    "loop": HELPERS | {"methods", "data", "runs", "engine", "doctor"},
-    "training": HELPERS | {"methods", "data", "runs", "engine", "loop", "weights"},
+    "memory": HELPERS | {"methods", "data"},
+    "auto": HELPERS | {"methods", "data", "engine", "memory"},
+    "rehearsal": HELPERS | {"methods", "data", "engine", "memory", "loop", "runs"},
+    "judging": HELPERS | {"methods", "runs", "evaluation"},
+    "loop": HELPERS | {"methods", "data", "runs", "engine", "doctor", "judging"},
+    "training": HELPERS
+    | {"methods", "data", "runs", "engine", "loop", "weights", "auto", "rehearsal", "judging"},
     "inference": HELPERS | {"methods", "data", "runs", "engine", "networks", "losses"},
     "progress": HELPERS | {"runs", "loop"},
     "api": HELPERS

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         export,
         import_weights,
         load,
+        project,
         resume,
         train,
     )
@@ -23,6 +24,7 @@ __all__ = [
     "export",
     "import_weights",
     "load",
+    "project",
     "resume",
     "train",
 ]

@@ -1,9 +1,13 @@
 """The command line's words for Python."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
 
 from ganvas import training
 from ganvas.engine import Engine
@@ -14,8 +18,13 @@ from ganvas.evaluation.evaluate import evaluate as judge
 from ganvas.evaluation.results import Result, append
 from ganvas.inference import export as exporting
 from ganvas.inference import load as loading
+from ganvas.inference import project as projection
 from ganvas.inference.export import Exported, Format
+from ganvas.inference.generate import generator_of
+from ganvas.inference.project import Aim, Projection
 from ganvas.methods.base import Direction, Method
+from ganvas.methods.generator import Generator
+from ganvas.pictures import from_array, from_pil
 from ganvas.progress import Bar
 from ganvas.runs.directory import Run, is_run
 from ganvas.runs.snapshots import read_description, snapshot_folder
@@ -29,6 +38,7 @@ __all__ = [
     "export",
     "import_weights",
     "load",
+    "project",
     "resume",
     "train",
 ]
@@ -46,11 +56,10 @@ def train(method: str, *, quiet: bool = False, **settings: Any) -> Run:
     """
     if settings.get("init") is not None:
         settings["init"] = source_of(settings["init"])
-    config = training.settings_of(method, settings)
     if quiet:
-        return training.train(method, config)
+        return training.train(method, training.settings_of(method, settings))
     with Bar() as bar:
-        return training.train(method, config, bar)
+        return training.train(method, training.settings_of(method, settings, bar.said), bar)
 
 
 def source_of(init: Any) -> str:
@@ -115,6 +124,47 @@ def load(path: Run | Path | str, device: str = "auto") -> Method:
         InputError: there is nothing there that can be loaded.
     """
     return loading.load(path.path if isinstance(path, Run) else path, device)
+
+
+def project(
+    method: Method,
+    picture: Image.Image | np.ndarray | Tensor,
+    label: str | None = None,
+    *,
+    on_step: Callable[[float], object] = lambda loss: None,
+    **aim: Any,
+) -> Projection:
+    """Find the style, or the latent, whose picture is nearest: `project(method, picture).code`.
+
+    A PIL picture or an array (H, W, C) is brought to size as training pictures were; a tensor
+    (C, H, W) in [-1, 1] is taken as it is. `aim` is `ganvas project`'s options: `space` (its
+    --in), `loss`, `lpips_weights`, `steps`, `lr`, `fit_noise`, `seed`. `on_step` is told the loss
+    of each step.
+
+    Raises:
+        InputError: the method makes no pictures from noise, or an option, the class or the picture
+            does not fit it.
+    """
+    maker = generator_of(method)
+    if unknown := aim.keys() - Aim.__dataclass_fields__.keys():
+        raise InputError(f"project: has no option {sorted(unknown)[0]}")
+    return projection.project(maker, aimed_at(maker, picture), Aim(**aim), label, on_step)
+
+
+def aimed_at(method: Generator, picture: Image.Image | np.ndarray | Tensor) -> Tensor:
+    """A target (C, H, W) in [-1, 1]."""
+    wanted = method.scales["pictures"].channels
+    if isinstance(picture, Tensor):
+        height, width = method.config.width_height[::-1]
+        if picture.shape != (wanted, height, width):
+            raise InputError(
+                f"project: a tensor of shape {tuple(picture.shape)}, and this run wants "
+                f"({wanted}, {height}, {width})"
+            )
+        return picture.float()
+    array = isinstance(picture, np.ndarray)
+    given = from_array(picture, wanted) if array else from_pil(picture)
+    return projection.prepared(method, given)[0]
 
 
 def evaluate(

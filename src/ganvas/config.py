@@ -15,11 +15,21 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    Self,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import yaml
 
-from ganvas.clock import Duration
+from ganvas.clock import Clock, Duration
 from ganvas.errors import InputError, did_you_mean
 from ganvas.schedules import Policy, Schedule
 
@@ -29,6 +39,16 @@ HAIR = 1e-9
 Preprocess = Literal[
     "resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "center_crop", "none"
 ]
+
+
+class Stage(NamedTuple):
+    """A part of a training, all of whose steps are on pictures of one size, as many each."""
+
+    name: str
+    first: int
+    """Images shown before it."""
+    size: tuple[int, int]
+    """Width and height that the networks work at."""
 
 
 @dataclass(kw_only=True)
@@ -55,6 +75,8 @@ class PictureSettings:
     max_pictures: int | None = None
     """Use only the first so many pictures of each domain; where they lie in class folders, of all
     classes in turn."""
+    hold_out: int = 0
+    """Keep so many pictures of each domain out of training, to judge by them: always the same."""
     max_bad: int = 0
     """Skip up to so many unreadable pictures of a domain, or pairs, and say which; one more stops
     the training before it begins."""
@@ -92,6 +114,9 @@ class ScheduleSettings:
     ema: str | None = None
     """Half-life of an exponential moving average of the generators' weights, such as 10kimg;
     previews and results then use it. Left out: none is kept."""
+    ema_rampup: float = 0.05
+    """That half-life is at most this part of the images seen so far (Karras et al. 2020, ADA); 0:
+    it is the whole from the start."""
 
 
 @dataclass(kw_only=True)
@@ -117,6 +142,28 @@ class WatchSettings:
 
 
 @dataclass(kw_only=True)
+class EvaluationSettings:
+    """Evaluation while training"""
+
+    eval_every: str | None = None
+    """Judge the networks by real pictures: lines in metrics.jsonl, and the best networks so far in
+    snapshots/best. Left out: never."""
+    eval_metrics: str | None = None
+    """What to measure, with commas between, by the names of `ganvas evaluate`. Left out: all that
+    fit and need no download."""
+    eval_count: int = 500
+    """Pictures to generate for it, and the most of the real ones to look at."""
+    best_by: str | None = None
+    """The metric by which networks are the best so far; of both directions, by their mean. Left
+    out: kd, or the first of --eval-metrics."""
+    keep_best: int = 1
+    """How many of the best to keep: snapshots/best, and where that is more than one, the next ones
+    as best-TIME."""
+    patience: int = 0
+    """End the training when so many evaluations in a row have found nothing better; 0: do not."""
+
+
+@dataclass(kw_only=True)
 class MachineSettings:
     """Machine"""
 
@@ -134,15 +181,17 @@ class MachineSettings:
 
 @dataclass(kw_only=True)
 class Settings(
-    MachineSettings, WatchSettings, ScheduleSettings, BeginningSettings, PictureSettings
+    MachineSettings,
+    EvaluationSettings,
+    WatchSettings,
+    ScheduleSettings,
+    BeginningSettings,
+    PictureSettings,
 ):
     """Everything that every method's training needs to know."""
 
     has_ticks: ClassVar[bool] = False
     """Whether there are ticks: intervals whose length goes by what is trained (`ticks_at`)."""
-    ema_rampup: ClassVar[float | None] = 0.05
-    """The average's half-life grows to this part of the images seen (Karras et al. 2020, ADA);
-    None: it is the whole from the start."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Settings that go together, by the name that `preset` gives where a method has that."""
 
@@ -160,7 +209,8 @@ class Settings(
             InputError: names the option and the mend.
         """
         spans = ("duration", "decay_every", "log_every", "latest_every")
-        for name in (*spans, "decay", "ema", "preview_every", "snapshot_every"):
+        left_out = ("decay", "ema", "preview_every", "snapshot_every", "eval_every")
+        for name in (*spans, *left_out):
             if (text := getattr(self, name)) is not None:
                 Duration.parse(text, option_name(name))
         counted = {n: getattr(self, n) for n in ("duration", "decay", "decay_every", "ema")}
@@ -169,7 +219,7 @@ class Settings(
                 raise InputError(
                     f"--{option_name(name)} {span}: is not counted in ticks; take kimg"
                 )
-        for name in ("log_every", "latest_every", "preview_every", "snapshot_every"):
+        for name in ("log_every", "latest_every", "preview_every", "snapshot_every", "eval_every"):
             text = getattr(self, name)
             if text and not self.has_ticks and Duration.parse(text).unit == "tick":
                 raise InputError(
@@ -184,13 +234,29 @@ class Settings(
         small = any(a < b for a, b in zip(self.load_width_height, self.width_height, strict=True))
         if small and self.preprocess in ("resize_and_crop", "center_crop"):
             raise InputError(f"--load-size {self.load_size}: must not be below --size {self.size}")
-        for name, least in (("batch_size", 1), ("previews", 1), ("keep", 0), ("max_bad", 0)):
+        for name, least in (
+            ("batch_size", 1),
+            ("previews", 1),
+            ("keep", 0),
+            ("max_bad", 0),
+            ("hold_out", 0),
+        ):
             self.at_least(name, least)
+        for name, least in (("eval_count", 4), ("keep_best", 1), ("patience", 0)):
+            self.at_least(name, least)
+        self.at_least("ema_rampup", 0)
         for name in ("workers", "threads", "max_pictures"):
             if getattr(self, name) is not None:
                 self.at_least(name, 0 if name == "workers" else 1)
         if self.threads is not None and self.threads > MAX_THREADS:
             raise InputError(f"--threads {self.threads}: must be at most {MAX_THREADS}")
+        if self.eval_every is None:
+            wanted = {"eval_metrics", "eval_count", "best_by", "keep_best", "patience"}
+            if idle := wanted & set(self.changed()):
+                raise InputError(
+                    f"--{option_name(min(idle))}: wants --eval-every too, such as --eval-every "
+                    "10kimg"
+                )
         if not 0 <= self.seed < 2**32:
             raise InputError(f"--seed {self.seed}: must be from 0 to below 2^32")
         if self.decay is not None and self.decay_span.unit != self.span.unit:
@@ -256,6 +322,22 @@ class Settings(
     def ticks_at(self, images: int) -> int:
         """How many ticks have ended behind so many images; without ticks always 0."""
         return 0
+
+    def half_life_at(self, whole: float, clock: Clock) -> float:
+        """The half-life of the average, in images, in the step behind which the clock stands:
+        `whole` is what --ema says."""
+        return min(whole, clock.images * self.ema_rampup) if self.ema_rampup else whole
+
+    @property
+    def stages(self) -> list[Stage]:
+        """The parts of the training, from the beginning."""
+        return [Stage("training", 0, self.width_height)]
+
+    @classmethod
+    def suits(cls, width: int, height: int, batch_size: int | None = None) -> dict[str, Any]:
+        """The settings of the preset `auto` for pictures of that size, by the method's own rule;
+        with that batch, or the largest that the rule has. None where there is no such preset."""
+        return {}
 
     @property
     def size_step(self) -> int:

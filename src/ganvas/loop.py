@@ -15,6 +15,7 @@ from ganvas.data.training_set import TrainingSet
 from ganvas.doctor import diagnose_numbers, diagnose_pictures, remember, row_of, variety_of
 from ganvas.engine import Engine, seed_step
 from ganvas.errors import Diverged, InputError
+from ganvas.judging import Judging, Standing
 from ganvas.methods.base import Method
 from ganvas.runs.describe import describe_model
 from ganvas.runs.directory import Run
@@ -47,6 +48,10 @@ class Watcher(Protocol):
 
     def said(self, text: str) -> None: ...
 
+    def shown(self, line: str) -> None:
+        """A line of what a dry run found."""
+        ...
+
 
 class Nobody:
     def reading(self, pictures: int) -> Callable[[], object]:
@@ -59,6 +64,8 @@ class Nobody:
     def logged(self, training: "Training", entry: dict[str, Any]) -> None: ...
 
     def said(self, text: str) -> None: ...
+
+    def shown(self, line: str) -> None: ...
 
 
 class Interrupted(KeyboardInterrupt):
@@ -85,6 +92,8 @@ class Training:
     """What the doctor remembers of the last few log lines."""
     most_varied: float = 0.0
     """The greatest variety that pictures made from noise have had."""
+    judging: Judging | None = None
+    """What --eval-every asks for."""
     origin: dict[str, Any] | None = None
     """Of the weights that it began with: files and networks, for the record."""
 
@@ -100,6 +109,7 @@ class Training:
             "diagnosis": self.diagnosis,
             "history": self.history,
             "most_varied": self.most_varied,
+            "standing": asdict(self.judging.standing) if self.judging else {},
             "log": log.position(),
         }
 
@@ -123,6 +133,9 @@ class Training:
         self.schedule.plateau = Plateau(**state["plateau"])
         self.diagnosis, self.history = state["diagnosis"], state["history"]
         self.most_varied = state["most_varied"]
+        if self.judging:
+            # Snapshots from before there were evaluations do not say.
+            self.judging.standing = Standing(**state.get("standing", {}))
         log.rewind(state["log"])
 
     @property
@@ -135,13 +148,15 @@ class Training:
 
     @property
     def finished(self) -> bool:
-        return self.config.span.reached(self.clock)
+        return self.config.span.reached(self.clock) or bool(self.judging and self.judging.stalled)
 
 
 def loop(training: Training, log: Log, watcher: Watcher) -> None:
     """Train to the end, or until asked to stop."""
     t, c = training, training.config
     every = {name: c.interval(f"{name}_every") for name in ("log", "preview", "snapshot", "latest")}
+    if c.eval_every:
+        every["eval"] = Duration.parse(c.eval_every, "eval_every")
     ema = None if c.ema is None else Duration.parse(c.ema, "ema")
     batches = t.data.batches(t.clock.images)
     began = time.perf_counter() - t.clock.seconds
@@ -176,10 +191,13 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
             stop = stopping.is_set()
             numbered = every["snapshot"].passed_between(before, t.clock)
             latest = every["latest"].passed_between(before, t.clock)
+            best = "eval" in every and every["eval"].passed_between(before, t.clock) and judge(t)
             # While steps are being skipped, the last good snapshot is worth more than this one.
-            saved = stop or ((numbered or latest) and refuse_if_diverged(t) == 0)
+            saved = stop or ((numbered or latest or best) and refuse_if_diverged(t) == 0)
             if saved:
                 snapshot(t, log)
+            if saved and best and t.judging:
+                t.judging.keep(t.run, t.clock)
             if saved and numbered:
                 keep_latest_as(t.run, t.clock.label)
                 drop_old(t.run, c.keep)
@@ -203,10 +221,16 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
 
 def half_life_images(ema: Duration, training: Training) -> float:
     """The half-life of the average in images, for the step that was just done."""
-    clock, rampup = training.clock, training.config.ema_rampup
+    clock = training.clock
     sizes = {"ep": clock.epoch_size, "it": clock.latest, "kimg": 1000}
-    whole = ema.amount * sizes[ema.unit]
-    return whole if rampup is None else min(whole, clock.images * rampup)
+    return training.config.half_life_at(ema.amount * sizes[ema.unit], clock)
+
+
+def judge(training: Training) -> bool:
+    """Judge the networks by real pictures; whether they are among the best so far."""
+    t = training
+    t.engine.wait()
+    return t.judging is not None and t.judging.evaluate(t.method, t.run, t.clock)
 
 
 def write_log(training: Training, log: Log, watcher: Watcher) -> None:

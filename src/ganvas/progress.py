@@ -54,6 +54,9 @@ class Bar:
     def said(self, text: str) -> None:
         self.say(f"note: {text}", "yellow")
 
+    def shown(self, line: str) -> None:
+        self.say(line)
+
     def reading(self, pictures: int) -> Callable[[], object]:
         self.progress.update(
             self.task, description="reading pictures", total=pictures, visible=True
@@ -125,6 +128,8 @@ def summary(training: Training) -> Iterator[str]:
     yield "---------------- networks ---------------"
     for name, network in training.method.networks().items():
         yield f"{name:>22}: {parameters(network):,} parameters"
+    together = sum(map(parameters, training.method.networks().values()))
+    yield f"{'together':>22}: {together:,} parameters"
     yield f"{'device':>22}: {training.engine.description}, {training.engine.precision}"
     yield f"{'run':>22}: {training.run.path}"
     if training.clock.images:

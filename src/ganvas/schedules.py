@@ -28,6 +28,13 @@ def linear(done: float, constant: float, decay: float) -> float:
     return max(0.0, 1 - max(0.0, done + 1 - constant) / (decay + 1))
 
 
+def annealed(start: float, end: float, done: float) -> float:
+    """From start to end along half a cosine, `done` being how far: 0 to 1  (as Loshchilov and
+    Hutter 2017 lower a rate)."""
+    # (1 - cos(pi done)) / 2, exact also where it is tiny.
+    return start + (end - start) * math.sin(math.pi * done / 2) ** 2
+
+
 class Schedule:
     """A policy over a training. Epochs and iterations count whole, as in the reference; kimg and
     time run on smoothly.

@@ -2,26 +2,28 @@
 
 import errno
 import math
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ganvas.auto import AUTO, picked
 from ganvas.clock import Clock, Duration
 from ganvas.config import Settings, option_name
 from ganvas.data.opening import open_training_set
 from ganvas.data.samples import suggested
 from ganvas.data.sources import located
 from ganvas.data.training_set import TrainingSet
-from ganvas.engine import Engine, seed_step
+from ganvas.engine import Engine
 from ganvas.errors import InputError
+from ganvas.judging import Judging, rewind
 from ganvas.loop import Nobody, Training, Watcher, loop, preview
 from ganvas.loop import snapshot as snapshot_now
 from ganvas.methods import method_class
 from ganvas.methods.base import Method
+from ganvas.rehearsal import Rehearsal, rehearse
 from ganvas.runs.describe import describe_run
 from ganvas.runs.directory import Run, is_run
 from ganvas.runs.log import Log
@@ -46,24 +48,30 @@ FEW_STEPS = 300
 WARMUP_STEPS = 500
 
 
-def settings_of(method: str, given: dict[str, Any]) -> Settings:
+def settings_of(
+    method: str, given: dict[str, Any], said: Callable[[str], object] = lambda text: None
+) -> Settings:
     """A method's settings: those given, else what the weights of --init were built by, else those
-    of the preset, else for a built-in sample those that suit it.
+    of the preset, else for a built-in sample those that suit it. What the preset `auto` picked,
+    and why, is `said`.
 
     Raises:
         InputError: an unknown name, or a value that no training can have, or with which the
             weights of --init do not fit.
     """
-    kind = method_class(method).Config
+    kind = method_class(method)
     given = {name.replace("-", "_"): value for name, value in given.items()}
     fitting = suggested(str(given.get("data", "")), method)
-    preset = kind.presets.get(str((fitting | given).get("preset")), {})
+    name = str((fitting | given).get("preset"))
+    preset = dict(kind.Config.presets.get(name, {}))
     taken: dict[str, Any] = {}
     if given.get("init"):
         # A preset that was asked for by name is given as much as its settings would be.
         asked = preset | given if given.get("preset") else given
         taken = taken_over(read_start(str(given["init"]), method), method, asked)
-    return kind.from_mapping(fitting | preset | taken | given)
+    if name == AUTO:
+        preset = picked(kind, taken | given, said)
+    return kind.Config.from_mapping(fitting | preset | taken | given)
 
 
 def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:
@@ -113,22 +121,20 @@ def first_pictures(training: Training, log: Log) -> None:
     if not t.method.shows_real:
         write_reals(t.run.path, t.data.fixed)
     preview(t, log)
+    if t.judging:
+        t.judging.write_first(t.run)
 
 
-def dry_run(method: str, config: Settings, watcher: Watcher) -> None:
-    """Build everything and take one step, writing nothing.
+def dry_run(method: str, config: Settings, watcher: Watcher) -> Rehearsal:
+    """Build everything, take a few steps of each kind, and say what all would cost, writing
+    nothing.
 
     Raises:
         InputError: as `train` would.
     """
     t = prepare(method, config, watcher, Run(config.out or "dry run"))
     watcher.beginning(t)
-    seed_step(config.seed, 0)
-    start = time.perf_counter()
-    with t.engine.autocast():
-        t.method.step(t.engine.place_batch(next(t.data.batches(0))))
-    t.engine.wait()
-    watcher.said(f"dry run: one step took {time.perf_counter() - start:.2f} s; nothing was written")
+    return rehearse(t, watcher)
 
 
 def resume(
@@ -172,6 +178,9 @@ def resume(
             finish_saving(training)
         else:
             log.rewind({})
+        rewind(run, training.clock.images if snapshot else -1)
+        if training.judging and duration is not None:
+            training.judging.standing.since = 0
         if resume_kimg is not None:
             assume(training, resume_kimg)
         if training.finished and duration is not None:
@@ -180,7 +189,9 @@ def resume(
                 "epochs, which is as long; give a longer one"
             )
         if training.finished:
-            watcher.said("this run is finished; a longer --duration goes on with it")
+            stalled = training.judging and training.judging.stalled
+            why = f" by --patience {config.patience}" if stalled else ""
+            watcher.said(f"this run is finished{why}; a longer --duration goes on with it")
         # The device is this machine's, not the run's.
         kept = {"duration": config.duration, "data": located(config.data)}
         record["settings"] |= kept
@@ -255,8 +266,12 @@ def prepare(
     for note in network.notes:
         watcher.said(note)
     set_warmup(network, config, data.epoch_size, start, watcher)
-    origin = start.provenance if start else None
-    return Training(run, config, network, data, engine, clock, config.schedule, origin=origin)
+    judging = Judging(network, config, watcher.said) if config.eval_every else None
+    if judging and fresh:
+        judging.begin(network, clock)
+    training = Training(run, config, network, data, engine, clock, config.schedule)
+    training.judging, training.origin = judging, start.provenance if start else None
+    return training
 
 
 def set_warmup(
@@ -305,6 +320,8 @@ def finish_saving(training: Training) -> None:
     if due and (t.run.snapshots / "latest").is_dir():
         keep_latest_as(t.run, t.clock.label)
         drop_old(t.run, t.config.keep)
+    if t.judging:
+        t.judging.keep(t.run, t.clock)
 
 
 def check_fingerprint(record: dict[str, Any], data: TrainingSet, source: str) -> None:

@@ -316,7 +316,7 @@ def test_the_suggestion_for_pairs_can_be_trained(tmp_path, capsys):
 def test_loose_pictures_may_be_pairs_too(tmp_path):
     lines = look_at(fill(tmp_path, ".", 2, 64, 128)).suggestions
     commands = [line.split()[2] for line in lines if line.startswith("ganvas train")]
-    assert commands == ["dcgan", "pix2pix", "stylegan"]
+    assert commands == ["dcgan", "pix2pix", "r3gan", "stylegan"]
 
 
 def test_folders_of_equal_names_may_be_pairs_and_it_is_said_who_would_be_left_out(tmp_path):

@@ -406,7 +406,8 @@ WRONG = {
     "--split test": "--split test",
     "--data nowhere": "no such folder",
     "--truncation 0.5": "has none",
-    "--metrics density --count 5": "more than 5 pictures",
+    "--metrics density --count 5 --extractor random": "more than 5 pictures",
+    "--paired": "is for what translates",
 }
 
 
@@ -419,6 +420,13 @@ def test_what_cannot_be_is_said_in_a_sentence(given, run, capsys):
     assert WRONG[given] in said
     assert "Traceback" not in said
     assert read(run / "metrics.jsonl") == before
+
+
+def test_what_so_few_pictures_cannot_tell_is_left_out_and_said(tiny_run_copy, capsys):
+    assert main(["evaluate", str(tiny_run_copy), *shlex.split(QUICK)]) == 0
+    rows = read(tiny_run_copy / "metrics.jsonl")
+    assert [row["key"] for row in rows] == ["fd", "swd", "cycle", "identity"] * 2
+    assert "kd: left out, for a kernel distance wants at least 4" in capsys.readouterr().out
 
 
 def test_pairs_are_not_guessed_at(tiny_run, capsys):

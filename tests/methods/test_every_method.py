@@ -9,18 +9,30 @@ from torch import Tensor
 
 from ganvas.losses.objectives import OBJECTIVES
 from ganvas.losses.penalties import gradient_penalty, r1, r2
+from ganvas.memory import step_memory
 from ganvas.methods import METHODS, method_class
 from ganvas.methods.adversarial import Adversarial
 from ganvas.methods.base import Method
 from ganvas.methods.cyclegan import CycleGAN
 from ganvas.methods.dcgan import DCGAN
 from ganvas.methods.pix2pix import Pix2Pix
+from ganvas.methods.r3gan import R3GAN
 from ganvas.methods.stylegan import StyleGAN
+from ganvas.networks.r3gan import ResidualBlock
 
 SMALL = {
     "cyclegan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "dcgan": {"size": 16, "ngf": 4, "ndf": 4, "nz": 5},
     "pix2pix": {"size": 32, "ngf": 4, "ndf": 4, "n_downs": 5, "n_layers": 2},
+    "r3gan": {
+        "size": 16,
+        "widths": "8,8,4",
+        "n_blocks": 1,
+        "cardinality": 2,
+        "nz": 5,
+        "r1_gamma": 0,
+        "r2_gamma": 0,
+    },
     "stylegan": {
         "size": 16,
         "lod_initial_resolution": 16,
@@ -75,6 +87,12 @@ OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"direction": "BtoA"},
         {"lambda_L1": 0},
     ],
+    "r3gan": [
+        {"r1_gamma": 2, "r2_gamma": 2},
+        {"size": "20x12", "conditional": True},
+        {"n_blocks": 2, "expansion": 1, "cardinality": 1},
+        {"r1_gamma": 5, "r1_gamma_end": 0, "anneal": "1it"},
+    ],
     "stylegan": [
         {"lod_initial_resolution": 4, "r1_gamma": 10},
         {"structure": "fixed"},
@@ -95,7 +113,12 @@ def kind(request: pytest.FixtureRequest):
 def make(kind, **changes) -> Adversarial:
     torch.manual_seed(0)
     config = kind.Config.from_mapping(SMALL[kind.name] | changes)
-    return kind(config, dict.fromkeys(kind.domains, 3), CLASSES)
+    method = kind(config, dict.fromkeys(kind.domains, 3), CLASSES)
+    for block in method.modules():
+        if isinstance(block, ResidualBlock):
+            # It begins as the identity, and then only its last layer has a gradient.
+            torch.nn.init.normal_(block.reduce.weight, 0, 0.1)
+    return method
 
 
 def batch_of(method: Method, count: int = 2) -> dict[str, Tensor]:
@@ -121,6 +144,40 @@ def gradients_of_D(method: Adversarial, batch: dict[str, Tensor]) -> list[Tensor
     return [
         p.grad.clone() for n in method.players["D"] for p in n.parameters() if p.grad is not None
     ]
+
+
+def test_what_a_step_takes_is_counted_and_grows_with_the_batch(kind):
+    channels = dict.fromkeys(kind.domains, 3)
+    config = {n: kind.Config.from_mapping(SMALL[kind.name] | {"batch_size": n}) for n in (2, 8)}
+    few, many = (step_memory(kind, config[n], channels) for n in (2, 8))
+    weights = sum(p.nbytes for p in make(kind).parameters())
+    # Beside each weight its gradient and two moments.
+    assert 4 * weights < few < many
+
+
+def test_an_average_takes_memory(kind):
+    channels = dict.fromkeys(kind.domains, 3)
+    without, averaged = (
+        step_memory(kind, kind.Config.from_mapping(SMALL[kind.name] | {"ema": ema}), channels)
+        for ema in (None, "1kimg")
+    )
+    assert without < averaged
+
+
+@pytest.mark.parametrize("warmup", [0, 4])
+@pytest.mark.parametrize("pace", ["1", "3", "1/3", "2/3"])
+def test_what_a_step_does_is_known_beforehand(kind, pace, warmup):
+    trained = make(kind, d_steps=pace, r1_gamma=1, penalty_every=2)
+    thrown = make(kind, d_steps=pace, r1_gamma=1, penalty_every=2)
+    trained.warmup_steps = thrown.warmup_steps = warmup
+    for step in range(9):
+        before = dict(trained.descents)
+        thrown.stand_at(step)
+        assert (thrown.steps, thrown.descents) == (trained.steps, before)
+        losses = trained.step(batch_of(trained))
+        moved = frozenset(p for p in before if trained.descents[p] > before[p])
+        penalised = any(name.endswith("_r1") for name in losses)
+        assert trained.work_at(step) == (moved, penalised)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +245,7 @@ def judged(method: Adversarial, batch: dict[str, Tensor]) -> dict[str, tuple]:
     if isinstance(method, DCGAN):
         x = batch["pictures"]
         return {"D": (method.D, x, method.G(torch.randn(len(x), method.nz)).detach(), 1.0)}
-    if isinstance(method, StyleGAN):
+    if isinstance(method, R3GAN | StyleGAN):
         x = batch["pictures"]
         return {"D": (method.D, x, method.drawn(len(x), None).detach(), 1.0)}
     if isinstance(method, Pix2Pix):

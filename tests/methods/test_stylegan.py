@@ -13,7 +13,8 @@ from ganvas.errors import InputError
 from ganvas.losses.penalties import gradient_penalty, r1, r2
 from ganvas.methods.dcgan import DCGAN
 from ganvas.methods.dcgan import Config as DCGANConfig
-from ganvas.methods.stylegan import Config, StyleGAN, noise_of
+from ganvas.methods.styled import noise_of
+from ganvas.methods.stylegan import Config, StyleGAN
 from ganvas.networks.equalized import downscaled, upscaled
 
 SMALL: dict[str, Any] = {

@@ -16,6 +16,7 @@ COMMANDS = {
     "resume": ("resume:resume", "Go on exactly where a run stopped."),
     "translate": ("translate:translate", "Put files, folders or globs through a trained run."),
     "generate": ("generate:generate", "Make pictures, or a film, from noise."),
+    "project": ("project:project", "Find the latent or style that makes a picture."),
     "evaluate": ("evaluate:evaluate", "Judge a trained run by real pictures."),
     "import": ("importing:importing", "Take in weights of other projects, as a run."),
     "export": ("export:export", "Write a trained network for use without ganvas."),

@@ -13,7 +13,7 @@ def evaluate(
     data: str | None = None,
     metrics: str | None = None,
     count: Whole = 1000,
-    split: Literal["test", "val", "train"] | None = None,
+    split: Literal["held-out", "test", "val", "train"] | None = None,
     extractor: str = "own",
     inception: Path | None = None,
     direction: Literal["AtoB", "BtoA"] | None = None,
@@ -40,7 +40,7 @@ def evaluate(
     count
         Pictures to generate, and the most of the real ones to look at.
     split
-        Which real pictures. Left out: test, else val, else train.
+        Which real pictures. Left out: what --hold-out kept out of training, else test, val, train.
     extractor
         Whose features fd, kd and the like go by: own (trained on the data once, and kept), random,
         inception, or the file of an own one.

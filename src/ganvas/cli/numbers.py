@@ -19,4 +19,5 @@ def strictly(kind: Any, tokens: Sequence[Token]) -> Any:
 
 Whole = Annotated[int, Parameter(converter=strictly)]
 MaybeWhole = Annotated[int | None, Parameter(converter=strictly)]
+Number = Annotated[float, Parameter(converter=strictly)]
 MaybeNumber = Annotated[float | None, Parameter(converter=strictly)]

@@ -39,8 +39,8 @@ def command_of(method: str) -> Callable[..., None]:
         kind.Config.from_mapping(settings, f"--config {file}")  # so that its faults name it
         settings = {k.replace("-", "_"): v for k, v in settings.items()}
         settings |= {name: value for name, value in given.items() if value is not None}
-        config = settings_of(method, settings)
         with Bar() as bar:
+            config = settings_of(method, settings, bar.said)
             if dry:
                 dry_run(method, config, bar)
                 return
@@ -72,7 +72,11 @@ def command_of(method: str) -> Callable[..., None]:
     ]
     extra = {
         "config": (Path | None, None, "A YAML file of settings; options given here win over it."),
-        "dry_run": (bool, False, "Read the data, take one step, say what would be, write nothing."),
+        "dry_run": (
+            bool,
+            False,
+            "Take a few steps, say what memory and time the training would take, write nothing.",
+        ),
     }
     parameters += [
         inspect.Parameter(

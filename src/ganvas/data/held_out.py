@@ -11,7 +11,7 @@ from torch import Tensor
 from ganvas.config import Settings
 from ganvas.data.bad import BadPicture
 from ganvas.data.decode import decode_entry
-from ganvas.data.layouts import Layout, one_domain, recognise, require_domains
+from ganvas.data.layouts import Layout, one_domain, recognise, require_domains, split_off
 from ganvas.data.paired import check_layout, pairs_of
 from ganvas.data.parts import to_tensor
 from ganvas.data.prepare import Preparation
@@ -20,7 +20,8 @@ from ganvas.errors import InputError
 from ganvas.scales import Scale
 
 Row = tuple[Tensor, ...]
-PARTS = {"test": ("test",), "val": ("val", "valid", "validation"), "train": ("train",)}
+HELD = "held-out"
+PARTS = {"test": ("test",), "val": ("val", "valid", "validation"), HELD: (), "train": ("train",)}
 """What folders of a split are called; those in front are rather judged by."""
 
 
@@ -30,7 +31,7 @@ class Split:
     the first N are as good as any."""
 
     name: str
-    """test, val or train."""
+    """test, val, held-out or train."""
     entries: Mapping[str, Sequence[Entry]]
     labels: Sequence[str] = ()
     """The class of each picture, where their folders name classes."""
@@ -50,13 +51,14 @@ class Splits:
     all: dict[str, Split] = field(default_factory=dict)
 
     def get(self, name: str | None = None) -> Split:
-        """That split; left out, test or else val or else train.
+        """That split; left out, what --hold-out has held out, else test, val or train.
 
         Raises:
             InputError: there is none of that name.
         """
         if name is None:
-            return next(self.all[split] for split in PARTS if split in self.all)
+            chosen = (HELD, *PARTS)
+            return next(self.all[split] for split in chosen if split in self.all)
         if name not in self.all:
             raise InputError(
                 f"--split {name}: {self.source} has none; there is {', '.join(self.all)}"
@@ -74,9 +76,14 @@ def open_splits(config: Settings, kind: str, paired: bool = False) -> Splits:
     layout = recognise(open_source(config.data, config.load_width_height))
     kind = "paired" if paired and kind == "unpaired" else kind
     find = {"unpaired": unpaired, "paired": pairs, "pictures": pictures}[kind]
+    held = None
+    if config.hold_out:
+        layout, held = split_off(layout, config.hold_out, config.data)
     found = {}
     for name, folders in PARTS.items():
         split = next(filter(None, (find(layout, folder, config) for folder in folders)), None)
+        if name == HELD and held is not None:
+            split = find(held, "train", config)
         if split is not None:
             found[name] = mixed(name, *split, paired=kind == "paired")
     if not found:

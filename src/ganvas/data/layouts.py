@@ -1,9 +1,10 @@
 """Layouts of picture sets, recognised from folder names and shapes, never configured."""
 
+import hashlib
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -16,6 +17,8 @@ Kind = Literal["unpaired", "paired", "labelled", "unlabelled"]
 
 DOMAIN_FOLDERS = {"traina", "trainb", "testa", "testb", "vala", "valb"}
 SPLIT_FOLDERS = {"train", "val", "valid", "validation", "test"}
+ASIDE = {"testA", "testB", "valA", "valB", "val", "valid", "validation", "test"}
+"""Parts that nothing is trained on."""
 SHARED_SHAPE = 1.02
 """Pictures whose width to height differ by less have one shape."""
 
@@ -52,6 +55,39 @@ def recognise(entries: Sequence[Entry]) -> Layout:
     if len(folders) > 1 and "" not in parts:
         return Layout("labelled", dict(sorted(parts.items())), prefix)
     return Layout("unlabelled", {"pictures": list(entries)}, prefix)
+
+
+def split_off(layout: Layout, count: int, source: str) -> tuple[Layout, Layout]:
+    """The layout without `count` pictures of each domain, and these alone. Names choose them, as
+    good as by chance: the same ones every time, and of pairs by name both.
+
+    Raises:
+        InputError: that leaves nothing to train on.
+    """
+    names = [name for name in layout.parts if name not in ASIDE]
+    domains = [[name] for name in names] if layout.kind == "unpaired" else [names]
+    kept, held = dict(layout.parts), {}
+    for group in domains:
+        entries = [entry for name in group for entry in layout.part(name)]
+        if count >= len(entries) > 0:
+            raise InputError(
+                f"--hold-out {count}: {source} has {len(entries)} pictures to train on in "
+                f"{' and '.join(name or 'its folder' for name in group)}, and all would be held "
+                "out; give fewer"
+            )
+        above = len(PurePosixPath(layout.prefix).parts)
+        below = above + (layout.kind == "unpaired")
+        taken = {e.name for e in sorted(entries, key=lambda e: place_of(e, below))[:count]}
+        for name in group:
+            held[name] = [e for e in layout.part(name) if e.name in taken]
+            kept[name] = [e for e in layout.part(name) if e.name not in taken]
+    return replace(layout, parts=kept), replace(layout, parts=held)
+
+
+def place_of(entry: Entry, below: int) -> tuple[str, str]:
+    """Where a picture stands in an order as good as chance's, by its path below so many folders."""
+    path = PurePosixPath(*PurePosixPath(entry.name).parts[below:]).with_suffix("")
+    return hashlib.sha256(str(path).encode()).hexdigest(), str(path)
 
 
 def renamed(

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from ganvas.config import Settings
-from ganvas.data.layouts import recognise
+from ganvas.data.layouts import recognise, split_off
 from ganvas.data.one_domain import OneDomain
 from ganvas.data.paired import Paired
 from ganvas.data.sources import open_source
@@ -28,4 +28,6 @@ def open_training_set(
         InputError: there are none, they lie otherwise than is wanted, or cannot be used.
     """
     layout = recognise(open_source(config.data, config.load_width_height))
+    if config.hold_out:
+        layout, _ = split_off(layout, config.hold_out, config.data)
     return KINDS[kind](config, layout, reading)

@@ -9,9 +9,10 @@ import numpy as np
 from PIL import Image
 
 from ganvas.config import Preprocess, Settings
-from ganvas.pictures import Alpha, Picture
+from ganvas.pictures import Alpha, Picture, as_type
 
 Box = tuple[float, float, float, float]
+BICUBIC, NEAREST = Image.Resampling.BICUBIC, Image.Resampling.NEAREST
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,15 @@ class Preparation:
         """Whether a picture of that size is smaller than the crop, where none is meant to be."""
         return self.preprocess == "crop" and (size[0] < self.size[0] or size[1] < self.size[1])
 
-    def training(self, picture: Picture, channels: int) -> np.ndarray:
-        """(h, w, channels), from which crops of the size are cut: uint8 of uint8, else float32,
-        both in the file's own values."""
+    def training(
+        self, picture: Picture, channels: int, resample: Image.Resampling = BICUBIC
+    ) -> np.ndarray:
+        """(h, w, channels), from which crops of the size are cut: in the file's own type and
+        values."""
         values = picture.with_channels(channels, self.alpha)
         if self.preprocess == "center_crop":
-            return resized(values, self.size, self.middle_box(picture.size))
-        return resized(values, self.resized(picture.size))
+            return resized(values, self.size, self.middle_box(picture.size), resample)
+        return resized(values, self.resized(picture.size), None, resample)
 
     def middle_box(self, size: tuple[int, int]) -> Box:
         """The part of a picture that is left when it is scaled, in its own shape, until it covers
@@ -81,11 +84,14 @@ class Preparation:
         left, top = (size[0] - width) / 2, (size[1] - height) / 2
         return left, top, left + width, top + height
 
-    def fixed(self, picture: Picture, channels: int) -> np.ndarray:
+    def fixed(
+        self, picture: Picture, channels: int, resample: Image.Resampling = BICUBIC
+    ) -> np.ndarray:
         """(height, width, channels) without chance, for previews: the middle at its size."""
         if self.preprocess == "resize_and_crop":
-            return resized(picture.with_channels(channels, self.alpha), self.size)
-        values = self.training(picture, channels)
+            values = picture.with_channels(channels, self.alpha)
+            return resized(values, self.size, None, resample)
+        values = self.training(picture, channels, resample)
         return self.middle(values) if self.crops else values
 
     def middle(self, values: np.ndarray) -> np.ndarray:
@@ -94,21 +100,26 @@ class Preparation:
         return values[top : top + height, left : left + width]
 
 
-def resized(values: np.ndarray, size: tuple[int, int], box: Box | None = None) -> np.ndarray:
-    """(H, W, C) at another size (width, height), by Pillow's bicubic filter: uint8 stays uint8,
-    all else becomes float32, within the values that were there."""
-    deep = values.dtype != np.uint8
-    if deep:
-        values = values.astype(np.float32)
+def resized(
+    values: np.ndarray,
+    size: tuple[int, int],
+    box: Box | None = None,
+    resample: Image.Resampling = BICUBIC,
+) -> np.ndarray:
+    """(H, W, C) at another size (width, height), by Pillow's filter, of the same type and within
+    the values that were there. Label maps want NEAREST, which mixes no colours."""
     if box is None and size == (values.shape[1], values.shape[0]):
         return values
+    kind, deep = values.dtype, values.dtype != np.uint8
+    if deep:
+        values = values.astype(np.float32)
     step = 3 if values.shape[2] == 3 and not deep else 1
     bands = []
     for at in range(0, values.shape[2], step):
         band = np.ascontiguousarray(values[:, :, at : at + step])
         image = Image.fromarray(band if step == 3 else band[:, :, 0])
-        found = np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=box))
+        found = np.asarray(image.resize(size, resample, box=box))
         found = found.reshape(size[1], size[0], step)
         # The filter swings over at edges; 8 bits cut that off by themselves.
-        bands.append(found.clip(band.min(), band.max()) if deep else found)
+        bands.append(as_type(found.clip(band.min(), band.max()), kind) if deep else found)
     return np.concatenate(bands, 2)

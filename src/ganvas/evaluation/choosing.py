@@ -72,6 +72,8 @@ def choose(method: Method, options: Options, paired: bool) -> Choice:
         InputError: one that was asked for cannot be had.
     """
     directions = directions_of(method, options.direction)
+    if options.paired and not directions:
+        raise InputError(f"--paired: is for what translates; leave it out for {method.name}")
     if options.metrics is not None:
         keys = chosen(options.metrics)
         for key in keys:

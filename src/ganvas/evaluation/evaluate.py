@@ -1,5 +1,6 @@
 """A trained method, judged by real pictures."""
 
+import math
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -241,7 +242,11 @@ class Judge:
             try:
                 found = metric.compute(real, fake, metric.by)
             except ValueError as error:
-                raise InputError(f"--metrics {key}: {error}; take a higher --count") from None
+                reason = f"{error}, and there are {real.count} real and {fake.count} generated ones"
+                if self.options.metrics is not None:
+                    raise InputError(f"--metrics {key}: {reason}") from None
+                self.say(f"{key}: left out, for {reason}")
+                continue
             told = {} if extractor is None else {"extractor": dict(extractor.about)}
             name = metric.title if extractor is None else name_on(metric, extractor.name)
             yield result(key, metric, name, found, way, common, origin | told)
@@ -407,9 +412,10 @@ def result(
     origin: dict[str, Any],
 ) -> Result:
     told = [*found.notes, *notes]
-    return Result(
-        key, name, found.value, metric.better, found.error, way, found.details, told, origin
-    )
+    if not math.isfinite(found.value):
+        raise InputError(f"--metrics {key}: is not finite; look at the pictures first")
+    error = found.error if found.error is not None and math.isfinite(found.error) else None
+    return Result(key, name, found.value, metric.better, error, way, found.details, told, origin)
 
 
 def with_data(config: Settings, data: str) -> Settings:

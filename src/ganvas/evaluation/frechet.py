@@ -11,6 +11,8 @@ def frechet_distance(x: Tensor, y: Tensor) -> float:
     Computed in float64, and without a matrix root of a product that is not symmetric, which is
     where other implementations lose digits, or meet complex numbers.
     """
+    if min(len(x), len(y)) < 2:
+        raise ValueError("a covariance wants at least 2 pictures of each kind")
     x, y = x.double(), y.double()
     means = (x.mean(0) - y.mean(0)).square().sum()
     a, b = centred(x), centred(y)

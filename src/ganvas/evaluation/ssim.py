@@ -21,6 +21,8 @@ def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
     """The same over scales, each half of the one before, as far as windows fit: five from 176
     pixels on, and of fewer the first ones' weights, brought to a sum of 1."""
     weights = torch.tensor(SCALES[: scales(x.shape[2:])], dtype=x.dtype, device=x.device)
+    # All five are taken as published, though they add up to 1.0001.
+    weights = weights if len(weights) == len(SCALES) else weights / weights.sum()
     factors = []
     for scale in range(len(weights)):
         whole, contrast = terms(x, y)
@@ -28,7 +30,7 @@ def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
         # A negative similarity has no broken power.
         factors.append((whole if last else contrast).clamp(min=0))
         x, y = F.avg_pool2d(x, 2), F.avg_pool2d(y, 2)
-    powers = torch.stack(factors, -1) ** (weights / weights.sum())
+    powers = torch.stack(factors, -1) ** weights
     return powers.prod(-1).mean(1)
 
 

@@ -16,7 +16,7 @@ from ganvas.data.survey import Seen, look_at_all
 from ganvas.errors import InputError
 from ganvas.methods.base import Direction
 from ganvas.methods.translator import Translator
-from ganvas.pictures import counted
+from ganvas.pictures import Alpha, counted
 from ganvas.scales import Scale
 
 SHOWN = 5
@@ -166,12 +166,9 @@ def misfit(
 ) -> str:
     """Why a picture that can be read cannot be translated; empty where it can."""
     given, results = method.scales[direction[0]], results_of(method, direction)
-    here, wanted = seen.channels, 3 if given.space else given.channels
-    alike = {here, wanted} <= {1, 3} or here == wanted
-    if not alike and not (method.config.alpha == "channel" and here == wanted - 1):
-        return f"{job.source}: has {counted(here)} and not {wanted}"
+    if problem := unfit(given, method.config.alpha, seen):
+        return f"{job.source}: {problem}"
     try:
-        given.ends(seen.dtype)
         asked = np.dtype(depth or seen.dtype)
         dtype = asked if results.space else results.type_for(asked)
     except InputError as error:
@@ -181,6 +178,19 @@ def misfit(
             f"{job.source}: its translation is {dtype}, which {job.target.suffix} does not hold; "
             "--format png or tif does, or --depth 8"
         )
+    return ""
+
+
+def unfit(scale: Scale, alpha: Alpha, seen: Seen) -> str:
+    """Why a picture does not go into a domain of that scale; empty where it does."""
+    here, wanted = seen.channels, 3 if scale.space else scale.channels
+    alike = {here, wanted} <= {1, 3} or here == wanted
+    if not alike and not (alpha == "channel" and here == wanted - 1):
+        return f"has {counted(here)} and not {wanted}"
+    try:
+        scale.ends(seen.dtype)
+    except InputError as error:
+        return str(error)
     return ""
 
 

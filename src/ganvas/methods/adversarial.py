@@ -1,6 +1,6 @@
 """Generators against discriminators: any objective and any penalty, in any method."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -139,20 +139,41 @@ class Adversarial(Method):
         super().__init__(config, channels, classes)
         self.rules = config
         self.objective = with_labels(OBJECTIVES[config.objective], config)
+        self.gammas = {"r1": config.r1_gamma, "r2": config.r2_gamma}
+        """The weights of R1 and R2 in the next step: a method's own schedule may change them."""
 
     def whose_turn(self) -> frozenset[str]:
         """Begin a step: the players that move in it, by --warmup and then by --d-steps."""
         self.vitals = {}
-        done, self.steps = self.steps - self.warmup_steps, self.steps + 1
+        step, self.steps = self.steps, self.steps + 1
         if self.warmup_steps:
-            hold_statistics(self.players["G"], held=done < 0)
-        if done < 0:
-            return frozenset("D")
-        pace = self.rules.pace
-        rates = {"D": min(pace, Fraction(1)), "G": min(1 / pace, Fraction(1))}
-        return frozenset(
-            p for p, rate in rates.items() if floor((done + 1) * rate) > floor(done * rate)
-        )
+            hold_statistics(self.players["G"], held=step < self.warmup_steps)
+        return self.turn_at(step)
+
+    def turn_at(self, step: int) -> frozenset[str]:
+        """The players that move in the step behind so many others."""
+        now, then = self.descents_at(step), self.descents_at(step + 1)
+        return frozenset(player for player in now if then[player] > now[player])
+
+    def descents_at(self, step: int) -> dict[str, int]:
+        """How often each player has moved behind so many steps."""
+        pace, alone = self.rules.pace, min(step, self.warmup_steps)
+        together = step - alone
+        return {
+            "D": alone + floor(together * min(pace, Fraction(1))),
+            "G": floor(together * min(1 / pace, Fraction(1))),
+        }
+
+    def work_at(self, step: int) -> Hashable:
+        """The players that move, and whether D's penalties are due."""
+        c, turn = self.rules, self.turn_at(step)
+        penalised = "D" in turn and (c.gp or c.r1_gamma or c.r2_gamma)
+        due = penalised and lazy_weight(self.descents_at(step)["D"], c.penalty_every) > 0
+        return turn, bool(due)
+
+    def stand_at(self, step: int) -> None:
+        super().stand_at(step)
+        self.descents = self.descents_at(step)
 
     def generator_loss(self, fake: Tensor, real: Callable[[], Tensor]) -> Tensor:
         """Of the scores of generated pictures; those of real ones are asked for only where the
@@ -188,8 +209,8 @@ class Adversarial(Method):
         lazy = lazy_weight(self.descents["D"], c.penalty_every)
         terms: dict[str, tuple[float, Callable[[], Tensor]]] = {
             "gp": (c.gp, lambda: gradient_penalty(D, real, fake, c.gp_target, c.gp_at, part)),
-            "r1": (c.r1_gamma, lambda: r1(D, real, part)),
-            "r2": (c.r2_gamma, lambda: r2(D, fake, part)),
+            "r1": (self.gammas["r1"], lambda: r1(D, real, part)),
+            "r2": (self.gammas["r2"], lambda: r2(D, fake, part)),
         }
         return {name: lazy * w * term() for name, (w, term) in terms.items() if lazy and w}
 

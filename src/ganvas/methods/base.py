@@ -1,6 +1,6 @@
 """What all methods share: players, descent, averages, state."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, ClassVar, Literal, TypeVar
@@ -195,6 +195,15 @@ class Method(nn.Module):
                 f"{', '.join(self.networks())}"
             )
         return self.averages[name] if name in self.averages else self.get_submodule(name)
+
+    def work_at(self, step: int) -> Hashable:
+        """What the step behind so many others has to do: steps of equal work, on equal pictures,
+        take equally long."""
+        return None
+
+    def stand_at(self, step: int) -> None:
+        """Count as behind so many steps: the next one does the work of `work_at(step)`."""
+        self.steps = step
 
     def plan(self, clock: Clock) -> None:
         """Get ready for the step that the clock stands before: what a schedule of the method's own

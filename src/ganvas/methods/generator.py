@@ -1,6 +1,6 @@
 """Methods that make pictures from noise."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from operator import index
@@ -21,6 +21,9 @@ from ganvas.scales import range_of
 from ganvas.schedules import Policy
 
 AT_ONCE = 16
+NOT_FINITE = (
+    "the network's answer is not finite: its training has diverged; take an earlier snapshot"
+)
 NoiseMode = Literal["random", "const", "none"]
 
 
@@ -219,16 +222,11 @@ class Generator(Adversarial):
     @torch.no_grad()
     def render(self, z: Tensor, labels: Tensor | None, at_once: int = AT_ONCE) -> Tensor:
         """Latents (N, nz) to pictures, a few at once."""
-        parts = [None] * -(-len(z) // at_once) if labels is None else labels.split(at_once)
-        x = torch.cat(
-            [self.synthesise(*few) for few in zip(z.split(at_once), parts, strict=True)]
-        ).float()
-        if not x.isfinite().all():
-            raise InputError(
-                "the network's answer is not finite: its training has diverged; take an earlier "
-                "snapshot"
-            )
-        return x
+
+        def made(few: slice) -> Tensor:
+            return self.synthesise(z[few], None if labels is None else labels[few])
+
+        return in_parts(made, len(z), at_once)
 
     @torch.inference_mode()
     def preview(self, batch: Batch) -> dict[str, Tensor]:
@@ -237,6 +235,19 @@ class Generator(Adversarial):
         # In full precision, as `generate` makes them.
         with torch.autocast(device.type, enabled=False):
             return {"fake": self.synthesise(self.latents(seeds), self.labels(seeds))}
+
+
+def in_parts(made: Callable[[slice], Tensor], count: int, at_once: int) -> Tensor:
+    """So many pictures, a few at once.
+
+    Raises:
+        InputError: the network's answer is not finite.
+    """
+    starts = range(0, count, at_once)
+    x = torch.cat([made(slice(start, start + at_once)) for start in starts]).float()
+    if not x.isfinite().all():
+        raise InputError(NOT_FINITE)
+    return x
 
 
 def checked(seeds: Iterable[int]) -> list[int]:

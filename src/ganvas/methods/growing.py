@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ganvas.config import HAIR, option_name
+from ganvas.config import HAIR, Stage, option_name
 from ganvas.errors import InputError
 from ganvas.methods.generator import GeneratorSettings
 from ganvas.networks.stylegan import MOST_BASE, Pyramid, Structure, halvings
@@ -182,6 +182,19 @@ class GrowingSettings(GeneratorSettings):
             more = max(ceil((min(images, end) - done) / size - HAIR), 0)
             steps, done = steps + more, done + more * size
         return steps
+
+    @property
+    def stages(self) -> list[Stage]:
+        training, transition = self.phase
+        found, (width, height) = [], self.width_height
+        for n, (start, _, resolution) in enumerate(self.reached()):
+            part = FIRST * 2**self.pyramid.last // resolution
+            size = width // part, height // part
+            name = f"{size[0]}x{size[1]}"
+            if n and transition:
+                found.append(Stage(f"{name}, fading in", start, size))
+            found.append(Stage(name, n * (training + transition), size))
+        return found
 
     def reached(self) -> Iterator[tuple[int, int, int]]:
         """(first image, image behind the last, resolution) for each resolution in turn."""

@@ -5,10 +5,9 @@ from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from math import ceil, floor
+from math import ceil, floor, sqrt
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,8 +16,8 @@ from ganvas.errors import InputError
 from ganvas.losses import total
 from ganvas.methods.adversarial import ObjectiveName
 from ganvas.methods.base import Batch, frozen
-from ganvas.methods.generator import Generator
 from ganvas.methods.growing import FIRST, GrowingSettings
+from ganvas.methods.styled import Styled
 from ganvas.networks.equalized import downscaled, upscaled
 from ganvas.networks.stylegan import (
     DiscriminatorNetwork,
@@ -28,9 +27,7 @@ from ganvas.networks.stylegan import (
     Noise,
 )
 
-Preset = Literal["tiny", "small", "paper256", "paper1024"]
-CUTOFF = 8
-"""Layers whose styles are truncated where nothing else is said: those of 4x4 to 32x32."""
+Preset = Literal["tiny", "small", "paper256", "paper1024", "auto"]
 
 
 @dataclass(kw_only=True)
@@ -39,7 +36,7 @@ class Config(GrowingSettings):
 
     preset: Preset | None = None
     """Settings that go together, for what is left out: tiny (32x32, minutes on a CPU), small
-    (64x64), paper256, paper1024."""
+    (64x64), paper256, paper1024; auto goes by the pictures' size and by the memory that is free."""
     nz: int = 512
     """Numbers in a latent z."""
     nw: int = 512
@@ -71,12 +68,12 @@ class Config(GrowingSettings):
     size: str = "256"
     duration: str = "25000kimg"
     ema: str | None = "10kimg"
+    ema_rampup: float = 0.0
     previews: int = 32
     log_every: str = "1tick"
     preview_every: str | None = "1tick"
     snapshot_every: str | None = "10tick"
 
-    ema_rampup: ClassVar[float | None] = None
     presets: ClassVar[Map[str, Map[str, Any]]] = {
         "tiny": {
             "size": "32",
@@ -127,13 +124,40 @@ class Config(GrowingSettings):
         if not 0 <= self.style_mixing_prob <= 1:
             raise InputError(f"--style-mixing-prob {self.style_mixing_prob:g}: must be from 0 to 1")
 
+    @classmethod
+    def suits(cls, width: int, height: int, batch_size: int | None = None) -> dict[str, Any]:
+        """The rule of StyleGAN2-ADA's `auto` for one GPU, whose side is here the root of the area.
+
+        It is one for networks that have their full size from the start, so these do not grow.
+        """
+        side = round(sqrt(width * height))
+        batch = batch_size or max(min(4096 // side, 32), 1)
+        return {
+            "size": f"{width}" if width == height else f"{width}x{height}",
+            "batch_size": batch,
+            "r1_gamma": round(0.0002 * width * height / batch, 6),
+            "ema": f"{batch * 10 / 32:g}kimg",
+            "ema_rampup": 0.05,
+            "lr": 0.002 if side >= 1024 else 0.0025,
+            "fmap_base": 16384 if side >= 512 else 8192,
+            "mapping_layers": 2,
+            "mbstd_group": min(batch, 4),
+            "structure": "skip",
+            "minibatch_dict": "none",
+            "lr_dict": "none",
+            "tick_kimg": 4.0,
+            "tick_kimg_dict": "none",
+            "preview_every": "5tick",
+            "snapshot_every": "50tick",
+        }
+
     def shaped_by(self, player: str) -> tuple[str, ...]:
         mapping = ("nz", "nw", "mapping_layers", "mapping_fmaps", "mapping_lr_mul")
         own = mapping if player == "G" else ("mbstd_group",)
         return (*own, "fmap_base", "fmap_max", "structure", "size", "conditional")
 
 
-class StyleGAN(Generator):
+class StyleGAN(Styled):
     """G: z -> w -> picture, a style at each layer, judged by D.
 
     Both grow: they work at the size that `lod` says, on real pictures brought to it, where the
@@ -144,7 +168,6 @@ class StyleGAN(Generator):
     Config = Config
     dialect = "stylegan"
     published_keys = False
-    knows = frozenset({"truncation", "cutoff", "noise"})
 
     def __init__(
         self, config: Config, channels: Map[str, int], classes: Sequence[str] = ()
@@ -252,25 +275,24 @@ class StyleGAN(Generator):
         """Those of all stages, as tables by resolution name them."""
         return [FIRST * 2**stage for stage in range(self.G.pyramid.last + 1)]
 
-    def synthesise(self, z: Tensor, labels: Tensor | None) -> Tensor:
-        G, look = self.network, self.look
-        styles = self.styles(z, labels)
-        if look.truncation is not None:
-            cutoff = CUTOFF if look.cutoff is None else look.cutoff
-            styles = G.truncated(styles, look.truncation, cutoff)
-        mode = look.noise or "const"
-        noise = noise_of(z, G.noise_shapes()) if mode == "random" else mode
-        return self.pictures_of(styles, noise)
-
     def styles(self, z: Tensor, labels: Tensor | None) -> Tensor:
-        """Latents (N, nz) and labels (N,) to the styles of all layers, (N, layers, nw)."""
         w = self.network.mapping(z, self.one_hot(labels))
         return w[:, None].expand(-1, self.network.pyramid.layers, -1)
 
     def pictures_of(self, styles: Tensor, noise: Noise = "const") -> Tensor:
-        """Styles (N, layers, nw) to pictures (N, C, H, W) of the full size."""
         x = self.network(styles, noise)
         return upscaled(x, self.network.pyramid.size(self.network.pyramid.last)[0] // x.shape[2])
+
+    def truncated(self, styles: Tensor, psi: float, cutoff: int) -> Tensor:
+        return self.network.truncated(styles, psi, cutoff)
+
+    def kept_noise(self) -> list[Tensor]:
+        G = self.network
+        return [G.epilogue(layer).noise for layer in range(self.layers)]
+
+    @property
+    def layers(self) -> int:
+        return self.network.pyramid.layers
 
     @property
     def network(self) -> GeneratorNetwork:
@@ -278,11 +300,3 @@ class StyleGAN(Generator):
         G = self.best("G")
         assert isinstance(G, GeneratorNetwork)
         return G
-
-
-def noise_of(z: Tensor, shapes: Sequence[tuple[int, int]]) -> list[Tensor]:
-    """Noise for each layer, (N, 1, h, w), that follows from each latent alone: the same seed gives
-    the same picture, in whatever company."""
-    rows = [np.random.RandomState(row.view(np.uint32)) for row in z.float().cpu().numpy()]
-    maps = [np.stack([row.randn(1, *shape) for row in rows]) for shape in shapes]
-    return [torch.from_numpy(m).float().to(z.device) for m in maps]

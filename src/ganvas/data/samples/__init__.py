@@ -25,6 +25,8 @@ class Sample:
     smallest: int
     """The least width and height that it can be drawn at."""
     about: str
+    pairs: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Names under which train and test are drawn as A and B of the same things."""
     suggests: dict[str, dict[str, Any]] = field(default_factory=dict)
     """For a method's name, the settings that suit this set on a laptop."""
 
@@ -36,6 +38,7 @@ SAMPLES: dict[str, Sample] = {
         size=(128, 128),
         smallest=32,
         about="label maps (A) and pictures (B) of street scenes",
+        pairs=streets.PAIRS,
         suggests={
             "cyclegan": {
                 "size": "64",
@@ -68,6 +71,7 @@ SAMPLES: dict[str, Sample] = {
                 "ema": "2kimg",
             },
             "stylegan": {"preset": "tiny"},
+            "r3gan": {"preset": "tiny"},
         },
     ),
 }
@@ -118,6 +122,21 @@ def sample_entries(
             wanted = max(1, count // 8)
         for index in range(wanted):
             yield SampleEntry(name, part, index, width, height, seed)
+
+
+def sample_pairs(
+    name: str, part: str, size: tuple[int, int]
+) -> list[tuple[SampleEntry, SampleEntry]]:
+    """A and B of the same things, of train or test; none where the sample has no such."""
+    sample = SAMPLES[name]
+    width, height = (max(length, sample.smallest) for length in size)
+    if part not in sample.pairs:
+        return []
+    a, b = sample.pairs[part]
+    return [
+        (SampleEntry(name, a, i, width, height), SampleEntry(name, b, i, width, height))
+        for i in range(sample.parts[b])
+    ]
 
 
 def write_sample(

@@ -8,6 +8,9 @@ from ganvas.data.samples.streets.drawing import draw
 PARTS = {"trainA": 400, "trainB": 400, "testA": 50, "testB": 50}
 # Scenes of different parts never meet: each part draws from seeds of its own.
 FIRST_SEEDS = {"trainA": 0, "trainB": 1_000_000, "testA": 2_000_000, "testB": 2_000_000}
+# The labels of trainB's photos belong to no part: only what judges may see them.
+FIRST_SEEDS["pairsA"] = FIRST_SEEDS["trainB"]
+PAIRS = {"train": ("pairsA", "trainB"), "test": ("testA", "testB")}
 SEEDS_A_SET = 10_000_000
 
 

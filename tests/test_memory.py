@@ -1,0 +1,74 @@
+"""How much memory a step takes, counted without taking it."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from ganvas.memory import Peak, step_memory
+from ganvas.methods.base import Method
+from ganvas.methods.dcgan import DCGAN, Config
+from ganvas.methods.stylegan import Config as StyleGANConfig
+from ganvas.methods.stylegan import StyleGAN
+
+RGB = {"pictures": 3}
+SMALL: dict[str, Any] = {"size": 16, "ngf": 4, "ndf": 4, "nz": 4}
+
+
+def needed(**changes: Any) -> int:
+    return step_memory(DCGAN, Config.from_mapping(SMALL | changes), RGB)
+
+
+class Line(Method):
+    """The smallest of methods: y = W x, of 1000 numbers."""
+
+    domains = ("pictures",)
+
+    def __init__(self, config, channels, classes=()):
+        super().__init__(config, channels, classes)
+        self.G = nn.Linear(1000, 1, bias=False)
+        self.player("G", self.G, lr=1.0, betas=(0.0, 0.5))
+
+    def step(self, batch):
+        loss = self.G(batch["pictures"].flatten(1)).sum()
+        if loss.item() > -1 and bool((loss < 1).item()) is False:
+            self.descend("G", loss)
+        return {"G": loss.detach()}
+
+
+def test_all_that_a_step_holds_is_counted():
+    config = Line.Config.from_mapping({"size": "50x20", "batch_size": 3})
+    found = step_memory(Line, config, {"pictures": 1})
+    # Weights, gradient and two moments; the batch; and a few single numbers.
+    assert 0 <= found - 4 * (4 * 1000 + 3 * 1000) < 1000
+
+
+def test_a_penalty_takes_more():
+    assert needed(r1_gamma=1) > needed()
+
+
+def test_a_player_that_moves_seldom_counts_as_well():
+    assert needed(d_steps="5") >= needed()
+
+
+def test_more_than_any_machine_has_can_be_counted():
+    assert needed(batch_size=10**8) > 2**40
+
+
+def test_a_stage_of_a_training_that_grows_takes_what_its_size_does():
+    small = {"size": 32, "fmap_max": 4, "nz": 4, "nw": 4, "mapping_layers": 1, "batch_size": 8}
+    config = StyleGANConfig.from_mapping(small)
+    first, last = (step_memory(StyleGAN, config, RGB, images=n) for n in (0, 10**8))
+    assert first < last
+
+
+def test_what_a_process_takes_is_seen_where_the_system_tells():
+    peak = Peak(torch.device("cpu"))
+    if peak.read() is None:
+        pytest.skip("this system does not tell")
+    x = torch.ones(2**24)
+    del x
+    found = peak.read()
+    assert found is not None
+    assert found >= 2**24 * 4 * 0.9
