@@ -458,6 +458,21 @@ def test_the_best_snapshot_is_named_where_its_metric_is_known(
     assert ("Best snapshot 2 kimg FD-own@1a2b3c4d 30" in report(run).text) == shown
 
 
+def test_the_best_snapshot_is_told_by_what_the_training_kept_it_for(run: Path) -> None:
+    ways = [{"key": "kd", "metric": "KD", "direction": way} for way in ("AtoB", "BtoA")]
+    training = [
+        metric_row(n + 2.0, 2000, when="training", fake=50, **w) for n, w in enumerate(ways)
+    ]
+    write_metrics(run, metric_row(9.0, 2000), *training, metric_row(7.0, 2000, **ways[0]))
+    (run / "snapshots" / "best").mkdir()
+    about = json.dumps({"clock": {"images": 2000}})
+    (run / "snapshots" / "best" / "model.json").write_text(about)
+    assert "Best snapshot 2 kimg KD AtoB 2, BtoA 3" in report(run).text
+    write_config(run, best_by="fd")
+    write_metrics(run, *training, metric_row(9.0, 2000, when="training"))
+    assert "Best snapshot 2 kimg FD-own@1a2b3c4d 9" in report(run).text
+
+
 def test_the_best_value_is_ringed_in_a_browser(run: Path) -> None:
     write_metrics(run, *(metric_row(v, x, error=2.0) for x, v in ((1000, 9.0), (2000, 5.0))))
     with browser_page() as page:

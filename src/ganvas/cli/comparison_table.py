@@ -105,14 +105,20 @@ def found(row: Row, name: str) -> Text:
     if run is None:
         return Text("–")
     last, best = run["last"], run["best"]
+    clocks = {each["last"]["images"] for each in row["runs"].values()}
     cell = Text()
     cell.append(last["shown"], "bold" if row["ahead"]["last"] == name else "")
+    if len(clocks) > 1:
+        cell.append(clock(last), "dim")
     if best and best["value"] != last["value"]:
-        at = f" at {best['images'] / 1000:g} kimg" if best["images"] is not None else ""
         cell.append("\nbest ")
         cell.append(best["shown"], "bold" if row["ahead"]["best"] == name else "")
-        cell.append(at, "dim")
+        cell.append(clock(best), "dim")
     return cell
+
+
+def clock(value: Row) -> str:
+    return f" at {value['images'] / 1000:g} kimg" if value["images"] is not None else ""
 
 
 def spread(group: Row) -> str:

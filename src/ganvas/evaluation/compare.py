@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ganvas.config import WatchSettings
+from ganvas.config import EvaluationSettings, WatchSettings
 from ganvas.errors import InputError
 from ganvas.runs.curves_of_runs import Logged, curves_of_runs, values_of_runs
 from ganvas.runs.directory import Run, is_run
@@ -14,9 +14,8 @@ from ganvas.runs.evaluations import Evaluation, Series, differences, read_series
 from ganvas.runs.reading import Row, mapping, number, numbers, read_config, read_log
 from ganvas.runs.snapshots import read_description, snapshot_folder
 
-MACHINERY = {f.name for f in fields(WatchSettings)} | {
-    *("device", "workers", "threads", "cache", "max_bad")
-}
+WATCHING = {f.name for kind in (WatchSettings, EvaluationSettings) for f in fields(kind)}
+MACHINERY = {*WATCHING, "device", "workers", "threads", "cache", "max_bad"} - {"patience"}
 """Settings that change nothing of what is trained."""
 
 

@@ -17,8 +17,8 @@ from ganvas.runs.report_pictures import show_pictures
 CLASSES_NAMED = 6
 COUNTED = {"real": "real", "fake": "generated"}
 ARROWS = {"lower": "↓", "higher": "↑"}
-BEST_BY = "best_by"
-"""The setting that says by which metric, as its key or name, snapshots/best is kept."""
+USUAL = "kd"
+"""By what snapshots/best is kept, where it is measured and no other metric is named."""
 
 
 def write_report(run: Path) -> Path:
@@ -106,20 +106,23 @@ def _of_what(series: Series) -> Iterator[str]:
 
 
 def _best(run: Path, config: Row, series: Sequence[Series]) -> Row | None:
-    """Of snapshots/best, where there is one, the value that it was kept for; None where that is
-    not known."""
+    """Of snapshots/best, where there is one, the values that it was kept for, of each direction;
+    None where they are not known."""
     try:
         model = json.loads((run / "snapshots" / "best" / "model.json").read_text("utf-8"))
     except (OSError, ValueError):
         return None
     images = number(model, "clock", "images")
-    by = str(config["settings"].get(BEST_BY) or "")
-    fits = [s for s in series if s.best is not None and s.best.images == images is not None]
-    fits.sort(key=lambda s: by not in (s.key, s.metric))
-    if not fits or fits[0].best is None:
+    there = [(s, e) for s in series if images is not None and (e := s.points.get(images))]
+    # A training keeps it by its own evaluations; later ones may have looked at more pictures.
+    own = [(s, e) for s, e in there if (e.provenance or {}).get("when") == "training"] or there
+    keys = [s.key for s, _ in own]
+    by = config["settings"].get("best_by") or (USUAL if USUAL in keys else keys[0] if keys else "")
+    values = [(s, e) for s, e in own if by in (s.key, s.metric)]
+    if not values:
         return None
-    best = {"metric": fits[0].metric, "direction": fits[0].direction, "images": images}
-    return best | {"shown": fits[0].best.shown()}
+    shown = ", ".join(f"{s.direction} {e.shown()}".strip() for s, e in values)
+    return {"metric": values[0][0].metric, "images": images, "shown": shown}
 
 
 def _trained_on(config: Row) -> str:
