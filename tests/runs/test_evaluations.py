@@ -124,7 +124,12 @@ def test_differences_are_said_in_words(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "error", "shown"),
-    [(1.23456, 0.0346, "1.235 ± 0.035"), (1556.3, 310.4, "1556 ± 310"), (0.5, None, "0.5")],
+    [
+        (1.23456, 0.0346, "1.235 ± 0.035"),
+        (1556.3, 310.4, "1556 ± 310"),
+        (0.5, None, "0.5"),
+        (0.0, 0.0, "0 ± 0"),
+    ],
 )
 def test_a_value_has_as_many_digits_as_its_error_allows(value, error, shown) -> None:
     assert with_error(value, error) == shown

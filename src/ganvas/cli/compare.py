@@ -1,5 +1,6 @@
 """`ganvas compare RUN RUN ...`."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -8,7 +9,7 @@ from ganvas.cli.numbers import Whole
 if TYPE_CHECKING:
     from ganvas.evaluation.compare import Comparison
 
-PAGE = "compare.html"
+PAGE, MOST_SEEDS, WIDEST = "compare.html", 64, 1000
 
 
 def compare(
@@ -69,14 +70,13 @@ def compare(
     else:
         from rich.console import Console
 
-        Console().print(tables_of(comparison.told()))
+        # In a file lines are as long as they are.
+        console = Console(width=None if sys.stdout.isatty() else WIDEST)
+        console.print(tables_of(comparison.told()))
     if place is not None:
         write_page(place, comparison, wanted)
         if not json:
             print(f"page: {place}")
-
-
-MOST_SEEDS = 64
 
 
 def page_at(out: Path | None, overwrite: bool) -> Path:

@@ -12,6 +12,8 @@ from ganvas.progress import spoken
 
 Row = dict[str, Any]
 ARROWS = {"lower": "↓", "higher": "↑"}
+HEAD = 26
+"""Columns of the screen for what a line is about."""
 FACTS = (
     ("method", "method"),
     ("data", "data"),
@@ -52,7 +54,9 @@ def tables_of(comparison: Row) -> Group:
 
 def table(title: str, names: Sequence[str], rows: Iterable[tuple[Any, Sequence[Any]]]) -> Table:
     made = Table(title=Text(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
-    made.add_column("", overflow="fold", min_width=24)
+    rows = list(rows)
+    heads = [line for head, _ in rows for line in str(head).splitlines()]
+    made.add_column("", overflow="fold", width=min(HEAD, max(map(len, heads), default=0)))
     for name in names:
         made.add_column(Text(name), overflow="fold")
     for head, cells in rows:

@@ -232,8 +232,10 @@ def with_error(value: float, error: float | None) -> str:
     """The value in as many digits as its error leaves a meaning."""
     if error is None or not math.isfinite(error):
         return f"{value:.4g}"
+    if error <= 0:
+        return f"{value:.4g} ± 0"
     # Two digits of the error, and the value to the same place.
-    places = 3 if error <= 0 else max(0, 1 - math.floor(math.log10(error)))
+    places = max(0, 1 - math.floor(math.log10(error)))
     if places > 6:
         return f"{value:.3g} ± {error:.1g}"
     return f"{value:.{places}f} ± {error:.{places}f}"
