@@ -200,8 +200,9 @@ def test_pairs_are_judged_as_pairs(tmp_path, tiny_settings, capsys):
 
 def test_styles_have_paths_in_w(tmp_path):
     data = write(tmp_path / "data", "")
-    tiny = {"nz": 8, "nw": 8, "mapping_fmaps": 8, "mapping_layers": 2, "fmap_base": 32}
-    tiny |= {"fmap_max": 8, "size": 16, "duration": "8it", "batch_size": 2, "preset": "tiny"}
+    tiny: dict[str, Any] = {"nz": 8, "nw": 8, "mapping_fmaps": 8, "mapping_layers": 2}
+    tiny |= {"fmap_base": 32, "fmap_max": 8, "size": 16, "duration": "8it", "batch_size": 2}
+    tiny["preset"] = "tiny"
     tiny |= {name: TINY[name] for name in ("tensorboard", "device", "threads", "quiet")}
     run = ganvas.train("stylegan", data=data, out=tmp_path / "run", **tiny)
     wanted = ["pl-wfull", "pl-wend", "pl-zfull", "swd"]

@@ -181,7 +181,7 @@ def test_what_each_discriminator_is_told_of_labels_is_those_of_its_pictures():
 )
 def test_widths_go_on_by_halves(size, widths, wanted):
     config = Config.from_mapping({"size": size, "widths": widths, "cardinality": 1})
-    assert list(config.stages.widths) == wanted
+    assert list(config.network_stages.widths) == wanted
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ def counted(preset: str, classes: int) -> tuple[int, int]:
     config = Config.from_mapping({"preset": preset} | dict(Config.presets[preset]))
     with torch.device("meta"):
         pair = (
-            GeneratorNetwork(config.stages, config.nz, 3, classes),
-            DiscriminatorNetwork(config.stages, 3, classes),
+            GeneratorNetwork(config.network_stages, config.nz, 3, classes),
+            DiscriminatorNetwork(config.network_stages, 3, classes),
         )
     G, D = (sum(p.numel() for p in network.parameters()) for network in pair)
     return G, D

@@ -112,7 +112,7 @@ class Config(AnnealingSettings):
             self.at_least(name, 1)
         self.below_one("beta1")
         self.check_size(*self.width_height, f"--size {self.size}")
-        _ = self.stages  # refuses widths that are none
+        _ = self.network_stages  # refuses widths that are none
 
     def check_size(self, width: int, height: int, what: str) -> None:
         base, doublings = halvings((height, width))
@@ -127,7 +127,7 @@ class Config(AnnealingSettings):
         return 32
 
     @property
-    def stages(self) -> Stages:
+    def network_stages(self) -> Stages:
         """The sizes that networks go through, and what they have at each."""
         width, height = self.width_height
         base, doublings = halvings((height, width))
@@ -176,8 +176,8 @@ class R3GAN(Generator):
         self.config: Config = config
         c, depth, count = config, self.channels["pictures"], len(self.classes)
         self.nz = c.nz
-        self.G = GeneratorNetwork(c.stages, c.nz, depth, count)
-        self.D = DiscriminatorNetwork(c.stages, depth, count)
+        self.G = GeneratorNetwork(c.network_stages, c.nz, depth, count)
+        self.D = DiscriminatorNetwork(c.network_stages, depth, count)
         self.player("G", self.G, lr=c.lr, betas=(c.beta1, c.beta2))
         self.player("D", self.D, lr=c.rate_D, betas=(c.beta1, c.beta2))
         if c.ema:
