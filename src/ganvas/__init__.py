@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from ganvas.api import (
         Result,
         Run,
+        compare,
         evaluate,
         export,
         import_weights,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Result",
     "Run",
+    "compare",
     "evaluate",
     "export",
     "import_weights",

@@ -12,6 +12,7 @@ from torch import Tensor
 from ganvas import training
 from ganvas.engine import Engine
 from ganvas.errors import InputError, did_you_mean
+from ganvas.evaluation import compare as comparing
 from ganvas.evaluation.choosing import Options
 from ganvas.evaluation.evaluate import evaluate as judge
 from ganvas.evaluation.results import Result, append
@@ -32,6 +33,7 @@ from ganvas.weights import importing
 __all__ = [
     "Result",
     "Run",
+    "compare",
     "evaluate",
     "export",
     "import_weights",
@@ -199,6 +201,19 @@ def evaluate(
     if (home := run_of(folder)) is not None:
         append(results, home / "metrics.jsonl")
     return results
+
+
+def compare(runs: Sequence[Run | Path | str]) -> dict[str, Any]:
+    """Runs side by side, as `ganvas compare --json` prints them: plain data, whose parts
+    docs/compare.md lists.
+
+    A snapshot in a run is the run as it was then: `compare(["runs/a", "runs/b/snapshots/best"])`.
+
+    Raises:
+        InputError: there are fewer than two, one is no run, or one is named twice.
+    """
+    paths = [run.path if isinstance(run, Run) else run for run in runs]
+    return comparing.compare(paths).told()
 
 
 def run_of(snapshot: Path) -> Path | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from browsing import browser_page
+from measured import metric_row, write_metrics
 from PIL import Image, PngImagePlugin
 
 from ganvas.runs.curves import POINTS
@@ -349,11 +350,10 @@ def test_text_of_the_run_cannot_become_markup(run: Path) -> None:
 
 def test_evaluations_are_a_table_where_there_are_any(run: Path) -> None:
     assert "Metrics" not in report(run).text
-    rows = [{"metric": "fid", "value": 41.25}, {"metric": "kid", "extractor": {"hash": "ab12"}}]
-    (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_metrics(run, metric_row(41.25, extractor={"recipe": "seen", "sha256": "ab12"}))
     text = report(run).text
-    assert "fid 41.25" in text
-    assert "hash ab12" in text
+    assert "FD-own@1a2b3c4d ↓ lower is better 41.25" in text
+    assert "recipe seen, sha256 ab12" in text
 
 
 def test_the_page_works_in_a_browser(run: Path) -> None:
@@ -395,3 +395,90 @@ def test_a_remark_whose_figures_change_is_one_remark(tmp_path: Path) -> None:
     page = write_report(tmp_path).read_text()
     assert "by 3.5" in page
     assert "by 1.5" not in page
+
+
+def test_a_metric_has_its_last_and_best_value_and_where_that_lies(run: Path) -> None:
+    rows = [metric_row(value, images) for images, value in ((1000, 50.0), (2000, 30.0))]
+    write_metrics(run, *rows, metric_row(40.0, 3000, error=1.5, notes=["few pictures"]))
+    text = report(run).text
+    assert "lower is better 40.0 ± 1.5 at 3 kimg 30 at 2 kimg 3 200 real and 200 gen" in text
+    assert "Note: few pictures." in text
+    assert "where the last value comes from" in text
+    assert f"fingerprint {'ab' * 32}" in text
+
+
+def test_a_metric_has_a_curve_with_a_mark_at_the_best(run: Path) -> None:
+    rows = [metric_row(value, images) for images, value in ((1000, 50.0), (2050, 30.0))]
+    write_metrics(run, *rows, metric_row(40.0, 3000, error=1.5))
+    page = report(run)
+    xs = page.data["axes"]["images"]
+    assert 2050 in xs
+    assert page.data["axes"]["epochs"][xs.index(2050)] == pytest.approx(2.05)
+    panel = page.data["panels"][0]
+    assert panel["title"] == "FD-own@1a2b3c4d"
+    (curve,) = panel["curves"]
+    points = {x: y for x, y in zip(xs, curve["y"], strict=True) if y is not None}
+    assert points == {1000: 50.0, 2050: 30.0, 3000: 40.0}
+    assert xs[curve["best"]] == 2050
+    assert curve["errors"][xs.index(3000)] == 1.5
+    # The curves of the log go on over the place that it lacks.
+    assert page.curve("D_A")[xs.index(2050)] is None
+    assert page.gaps("D_A") == []
+
+
+def test_values_found_otherwise_are_lines_and_curves_of_their_own(run: Path) -> None:
+    ways = [{"direction": "AtoB"}, {"direction": "BtoA"}, {"direction": "AtoB", "fake": 1000}]
+    write_metrics(run, *(metric_row(5.0, x, **way) for way in ways for x in (1000, 2000)))
+    page = report(run)
+    names = ["AtoB, generated 200", "BtoA, generated 200", "AtoB, generated 1000"]
+    assert page.charts()["FD-own@1a2b3c4d"] == names
+    assert page.text.count("lower is better the") + page.text.count("lower is better 5 at") == 3
+
+
+def test_one_evaluation_has_no_curve(run: Path) -> None:
+    write_metrics(run, metric_row(5.0))
+    assert "FD-own@1a2b3c4d" not in report(run).charts()
+
+
+def test_evaluations_without_a_log_are_shown_with_their_curve(tmp_path: Path) -> None:
+    write_metrics(tmp_path, metric_row(5.0, 1000), metric_row(4.0, 2000))
+    page = report(tmp_path)
+    assert page.data["axes"] == {"images": [1000, 2000]}
+    assert page.charts() == {"FD-own@1a2b3c4d": [""]}
+
+
+@pytest.mark.parametrize(("images", "shown"), [(2000, True), (1500, False)])
+def test_the_best_snapshot_is_named_where_its_metric_is_known(
+    run: Path, images: int, shown: bool
+) -> None:
+    write_metrics(run, metric_row(30.0, 2000), metric_row(40.0, 3000))
+    best = run / "snapshots" / "best"
+    best.mkdir()
+    (best / "model.json").write_text(json.dumps({"clock": {"images": images}}))
+    assert ("Best snapshot 2 kimg FD-own@1a2b3c4d 30" in report(run).text) == shown
+
+
+def test_the_best_snapshot_is_told_by_what_the_training_kept_it_for(run: Path) -> None:
+    ways = [{"key": "kd", "metric": "KD", "direction": way} for way in ("AtoB", "BtoA")]
+    training = [
+        metric_row(n + 2.0, 2000, when="training", fake=50, **w) for n, w in enumerate(ways)
+    ]
+    write_metrics(run, metric_row(9.0, 2000), *training, metric_row(7.0, 2000, **ways[0]))
+    (run / "snapshots" / "best").mkdir()
+    about = json.dumps({"clock": {"images": 2000}})
+    (run / "snapshots" / "best" / "model.json").write_text(about)
+    assert "Best snapshot 2 kimg KD AtoB 2, BtoA 3" in report(run).text
+    write_config(run, best_by="fd")
+    write_metrics(run, *training, metric_row(9.0, 2000, when="training"))
+    assert "Best snapshot 2 kimg FD-own@1a2b3c4d 9" in report(run).text
+
+
+def test_the_best_value_is_ringed_in_a_browser(run: Path) -> None:
+    write_metrics(run, *(metric_row(v, x, error=2.0) for x, v in ((1000, 9.0), (2000, 5.0))))
+    with browser_page() as page:
+        page.goto(write_report(run).as_uri())
+        chart = page.locator(".chart[data-panel='FD-own@1a2b3c4d']")
+        assert chart.locator("circle.best title").text_content() == "best: 5"
+        assert chart.locator("line.error").count() == 2
+        page.locator("#metrics summary").click()
+        assert page.locator("#metrics .origin").is_visible()

@@ -21,6 +21,7 @@ COMMANDS = {
     "import": ("importing:importing", "Take in weights of other projects, as a run."),
     "export": ("export:export", "Write a trained network for use without ganvas."),
     "study": ("study:study", "Ask people which of two pictures is real."),
+    "compare": ("compare:compare", "Show runs side by side."),
     "report": ("report:report", "Write a run's report.html anew."),
     "data": ("data:app", "Look at picture sets, write built-in ones, fetch published ones."),
     "methods": ("methods:methods", "List the methods, and every option of one."),

@@ -3,9 +3,12 @@
 import math
 import re
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
+from ganvas.runs.evaluations import Evaluation, Series, families, names_within
 from ganvas.runs.reading import Row, mapping, numbers
 
 POINTS = 1500
@@ -82,24 +85,25 @@ TONES = {"D": 0, "D_A": 0, "D_B": 1, "G": 2, "G_A": 2, "G_B": 3}
 """Colours of players and their networks, the same in every chart; there are eight."""
 
 
-def curves_of(log: Sequence[Row]) -> Row:
+def curves_of(log: Sequence[Row], series: Sequence[Series] = ()) -> Row:
     """The usable x axes and the panels; a point is the mean of as many lines as POINTS asks for.
 
     Where a curve has no value, `gaps` has the points at which it was there and not finite; at
     the others nothing was logged, as of a player that did not move.
     """
-    step = math.ceil(len(log) / POINTS) or 1
-    buckets = [log[i : i + step] for i in range(0, len(log), step)]
+    buckets = thinned(log, POINTS)
     ends = [bucket[-1] for bucket in buckets]
     axes = {"images": ["images"], "epochs": ["epoch"], "time": ["time", "seconds"]}
     axes = {axis: numbers(ends, *keys) for axis, keys in axes.items()}
+    axes = {k: x for k, x in axes.items() if x and len(x) == len(ends) and x == sorted(x)}
+    # Where all is evaluated once, before a line is logged or without any, there is no curve.
+    series = [s for s in series if len(s.points) > 1]
+    xs = axes.get("images", [])
+    all_xs = union([xs, *(s.points for s in series)])
 
     def curve(name: str, tone: int, *keys: str) -> Row:
-        means = [statistics.fmean(v) if (v := numbers(b, *keys)) else None for b in buckets]
-        said = [any(keys[-1] in mapping(row, keys[0]) for row in b) for b in buckets]
-        ys = [None if mean is None else float(f"{mean:.5g}") for mean in means]
-        gaps = [i for i, y in enumerate(ys) if y is None and said[i]]
-        return {"name": name, "tone": tone, "y": ys, "gaps": gaps}
+        ys, gaps = means(buckets, *keys)
+        return {"name": name, "tone": tone} | spread(ys, gaps, xs, all_xs)
 
     panels: list[Row] = []
     for group, kinds in PANELS.items():
@@ -111,11 +115,83 @@ def curves_of(log: Sequence[Row]) -> Row:
             curves = [curve(shown[n], tone, group, n) for n, tone in _tones(here).items()]
             panels.append(panel._replace(title=_title(panel, here)).of(curves))
     panels += [panel.of([curve(panel.names, 7, *keys)]) for panel, keys in STEADY]
+    panels = [p for p in panels if any(set(c["y"]) - {None} for c in p["curves"])]
     return {
-        "axes": {k: x for k, x in axes.items() if x and len(x) == len(ends) and x == sorted(x)},
-        "panels": [p for p in panels if any(set(c["y"]) - {None} for c in p["curves"])],
-        "lines_per_point": step,
+        "axes": {k: list(np.interp(all_xs, xs, x)) if k != "images" else x for k, x in axes.items()}
+        | ({"images": all_xs} if all_xs else {}),
+        "panels": metric_panels(series, all_xs) + panels,
+        "lines_per_point": len(buckets[0]) if buckets else 1,
     }
+
+
+def metric_panels(series: Sequence[Series], xs: Sequence[float]) -> list[Row]:
+    """A panel for each metric, with a curve for each direction and each way of judging."""
+    panels = []
+    for key, family in families(series).items():
+        curves = [
+            {"name": name, "tone": (i + 4) % 8} | evaluated(each.points, each.best, xs)
+            for i, (name, each) in enumerate(zip(names_within(family), family, strict=True))
+        ]
+        panels.append(panel_of_metric(key, family, curves))
+    return panels
+
+
+def panel_of_metric(key: str, family: Sequence[Series], curves: Sequence[Row]) -> Row:
+    metrics = {each.metric for each in family}
+    title = metrics.pop() if len(metrics) == 1 else key
+    if len(family) == 1 and family[0].direction:
+        title += f", {family[0].direction}"
+    better = "".join({each.better for each in family})
+    note = f"{better} is better; a ring marks the best" if better in ("lower", "higher") else ""
+    return Panel(title, "", note=note, small=True, steady=True).of(curves)
+
+
+def evaluated(
+    points: Mapping[float, Evaluation], best: Evaluation | None, xs: Sequence[float]
+) -> Row:
+    """A curve of evaluations on an axis that has all of their places."""
+    place = {x: i for i, x in enumerate(xs)}
+    ys: list[float | None] = [None] * len(xs)
+    errors: list[float | None] = [None] * len(xs)
+    for x, evaluation in points.items():
+        ys[place[x]], errors[place[x]] = _figures(evaluation.value), evaluation.error
+    at = [x for x, evaluation in points.items() if evaluation is best]
+    curve: Row = {"y": ys, "gaps": [], "best": place[at[0]] if at else None}
+    return curve | ({"errors": errors} if set(errors) - {None} else {})
+
+
+def thinned(log: Sequence[Row], most: int) -> list[Sequence[Row]]:
+    """Lines that become one point each, so that there are no more points than that."""
+    step = math.ceil(len(log) / most) or 1
+    return [log[i : i + step] for i in range(0, len(log), step)]
+
+
+def means(buckets: Sequence[Sequence[Row]], *keys: str) -> tuple[list[float | None], list[int]]:
+    """Of each bucket the mean of what is found under the keys, and where it was not finite."""
+    found = [statistics.fmean(v) if (v := numbers(b, *keys)) else None for b in buckets]
+    said = [any(keys[-1] in mapping(row, keys[0]) for row in b) for b in buckets]
+    ys = [None if mean is None else _figures(mean) for mean in found]
+    return ys, [i for i, y in enumerate(ys) if y is None and said[i]]
+
+
+def union(axes: Iterable[Iterable[float]]) -> list[float]:
+    """Every x that one of them has."""
+    return sorted({x for xs in axes for x in xs})
+
+
+def spread(
+    ys: Sequence[float | None], gaps: Sequence[int], xs: Sequence[float], onto: Sequence[float]
+) -> Row:
+    """A curve over `xs` on an axis that has those and others: nothing was logged there."""
+    place = {x: i for i, x in enumerate(onto)}
+    found: list[float | None] = [None] * len(onto)
+    for x, y in zip(xs, ys, strict=True):
+        found[place[x]] = y
+    return {"y": found, "gaps": [place[xs[i]] for i in gaps]}
+
+
+def _figures(value: float) -> float:
+    return float(f"{value:.5g}")
 
 
 def _place(name: str) -> tuple[str, bool, str]:

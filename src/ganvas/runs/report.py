@@ -1,18 +1,24 @@
 """The report of a run: one page that needs no network, no other file and no ganvas."""
 
+import json
 import math
 import re
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from ganvas.runs.curves import curves_of
+from ganvas.runs.evaluations import Evaluation, Series, read_series
 from ganvas.runs.page import rendered
-from ganvas.runs.reading import Row, mapping, number, numbers, read_config, read_lines, read_log
+from ganvas.runs.reading import Row, mapping, number, numbers, read_config, read_log
 from ganvas.runs.report_pictures import show_pictures
 
 CLASSES_NAMED = 6
+COUNTED = {"real": "real", "fake": "generated"}
+ARROWS = {"lower": "↓", "higher": "↑"}
+USUAL = "kd"
+"""By what snapshots/best is kept, where it is measured and no other metric is named."""
 
 
 def write_report(run: Path) -> Path:
@@ -38,6 +44,7 @@ def _contents(run: Path) -> Row:
     snapshots = sorted(path.name for path in (run / "snapshots").glob("[!.]*/"))
     if not snapshots:
         missing.append("No snapshot yet, so there is nothing to resume or to use.")
+    series = read_series(run / "metrics.jsonl", missing)
     last = log[-1] if log else None
     return pictures | {
         "run_name": run.resolve().name,
@@ -52,11 +59,70 @@ def _contents(run: Path) -> Row:
         "skipped_at": _skipped_at(log),
         "not_finite": _not_finite(log),
         "diagnosis": _diagnosis(log),
-        "curves": curves_of(log),
-        "metrics": read_lines(run / "metrics.jsonl"),
+        "curves": curves_of(log, series),
+        "metrics": [_told(each) for each in series],
+        "best": _best(run, config, series),
         "snapshots": snapshots,
         "written": datetime.now().astimezone().isoformat(" ", "seconds"),
     }
+
+
+def _told(series: Series) -> Row:
+    """A line of the metrics, as the page has it."""
+    return {
+        "metric": series.metric,
+        "direction": series.direction,
+        "better": series.better,
+        "arrow": ARROWS.get(series.better, ""),
+        "count": len(series.evaluations),
+        "last": _with_origin(series.last),
+        "best": _with_origin(series.best) if series.best else None,
+        "of": list(_of_what(series)),
+    }
+
+
+def _with_origin(evaluation: Evaluation) -> Row:
+    origin = {"date": evaluation.date} if evaluation.date else {}
+    return {
+        "shown": evaluation.shown(),
+        "images": evaluation.images,
+        "notes": evaluation.notes,
+        "origin": origin | (evaluation.provenance or {}) | (evaluation.details or {}),
+    }
+
+
+def _of_what(series: Series) -> Iterator[str]:
+    """In short, what its values are of."""
+    of = dict(series.essentials)
+    counts = [f"{of[key]} {word}" for key, word in COUNTED.items() if of[key] not in ("", "0")]
+    if counts:
+        yield " and ".join(counts) + " pictures"
+    if of["split"]:
+        yield f"split {of['split']}"
+    if series.weights:
+        yield f"weights {series.weights}"
+    if of["truncation"] not in ("", "1"):
+        yield f"truncation {of['truncation']}"
+
+
+def _best(run: Path, config: Row, series: Sequence[Series]) -> Row | None:
+    """Of snapshots/best, where there is one, the values that it was kept for, of each direction;
+    None where they are not known."""
+    try:
+        model = json.loads((run / "snapshots" / "best" / "model.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    images = number(model, "clock", "images")
+    there = [(s, e) for s in series if images is not None and (e := s.points.get(images))]
+    # A training keeps it by its own evaluations; later ones may have looked at more pictures.
+    own = [(s, e) for s, e in there if (e.provenance or {}).get("when") == "training"] or there
+    keys = [s.key for s, _ in own]
+    by = config["settings"].get("best_by") or (USUAL if USUAL in keys else keys[0] if keys else "")
+    values = [(s, e) for s, e in own if by in (s.key, s.metric)]
+    if not values:
+        return None
+    shown = ", ".join(f"{s.direction} {e.shown()}".strip() for s, e in values)
+    return {"metric": values[0][0].metric, "images": images, "shown": shown}
 
 
 def _trained_on(config: Row) -> str:

@@ -84,7 +84,7 @@ def _newest_and_film(paths: list[Path], missing: list[str]) -> tuple[Preview | N
     """The newest preview, and the film: previews picked evenly, the first and last included."""
     if len(paths) > FRAMES:
         paths = [paths[round(i * (len(paths) - 1) / (FRAMES - 1))] for i in range(FRAMES)]
-    sources = dict(zip(paths, _that_fit(*FILM, paths), strict=True))
+    sources = dict(zip(paths, that_fit(*FILM, paths), strict=True))
     film = [{"images": _images_shown(path), "src": src} for path, src in sources.items() if src]
     if not film:
         missing.append("There are no previews yet, so there are no pictures and no film.")
@@ -102,7 +102,7 @@ def _directions(preview: Preview) -> list[Row]:
         if not made[i] and any(made[starts[-1] : i]) and any(made[i:]):
             starts.append(i)
     shown = min(preview.rows, PREVIEW_ROWS)
-    sources = _that_fit(*CELLS, preview.cells(shown))
+    sources = that_fit(*CELLS, preview.cells(shown))
     directions: list[Row] = []
     for start, end in zip(starts, [*starts[1:], count], strict=True):
         rows = [sources[y * count + start : y * count + end] for y in range(shown)]
@@ -118,7 +118,7 @@ def _sheets(path: Path, newest: Preview, missing: list[str]) -> list[Row]:
         reals = None
     sheets = [sheet for sheet in (reals, newest) if sheet]
     cells = [_filled(sheet) for sheet in sheets]
-    sources = iter(_that_fit(*CELLS, [cell for few in cells for cell in few[:SHEET_CELLS]]))
+    sources = iter(that_fit(*CELLS, [cell for few in cells for cell in few[:SHEET_CELLS]]))
     return [
         {
             "name": sheet.columns[0],
@@ -149,7 +149,7 @@ def _filled(sheet: Preview) -> list[Image.Image]:
     return cells
 
 
-def _that_fit(budget: int, rungs: Rungs, pictures: Pictures) -> list[str]:
+def that_fit(budget: int, rungs: Rungs, pictures: Pictures) -> list[str]:
     """The pictures as data URIs, at the first rung at which a few of them promise to fit."""
     few = pictures[:: len(pictures) // 6 + 1]
     # Base64 makes four bytes of three.

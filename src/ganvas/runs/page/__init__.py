@@ -7,6 +7,8 @@ import jinja2
 from markupsafe import Markup
 
 NAMED = 12
+STILL = 300
+"""Points of a curve that is drawn without the script."""
 
 
 def rendered(template: str, contents: dict[str, Any]) -> str:
@@ -17,7 +19,7 @@ def rendered(template: str, contents: dict[str, Any]) -> str:
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
-    environment.filters |= {"plain": plain, "few": few}
+    environment.filters |= {"plain": plain, "few": few, "still": still}
     environment.filters |= {"shell": lambda value: shlex.quote(str(value))}
     environment.globals["file"] = lambda name: Markup(loader.get_source(environment, name)[0])
     return environment.get_template(template).render(contents)
@@ -43,3 +45,24 @@ def few(value: Any) -> str:
     first = list(value.items() if isinstance(value, dict) else value)[:NAMED]
     shown = plain(dict(first) if isinstance(value, dict) else first)
     return f"{shown} … and {len(value) - NAMED:,} more"
+
+
+def still(panel: dict[str, Any], xs: list[float]) -> dict[str, Any]:
+    """A chart without its script: of each curve the colour and the points, in 600 by 220, and the
+    ends of the axis of values."""
+    lists = [
+        curve["on"]["images"]["y"] if "on" in curve else curve["y"] for curve in panel["curves"]
+    ]
+    known = [[(x, y) for x, y in zip(xs, ys, strict=True) if y is not None] for ys in lists]
+    values = [y for points in known for _, y in points] or [0.0]
+    low, high = panel["bounds"] or (min(values), max(values))
+    wide, tall = (xs[-1] - xs[0]) or 1, (high - low) or 1
+
+    def place(x: float, y: float) -> str:
+        return f"{(x - xs[0]) / wide * 600:.1f},{216 - (y - low) / tall * 212:.1f}"
+
+    lines = [
+        (curve["tone"], " ".join(place(*point) for point in points[:: len(points) // STILL + 1]))
+        for curve, points in zip(panel["curves"], known, strict=True)
+    ]
+    return {"low": low, "high": high, "lines": lines}

@@ -1,8 +1,9 @@
-/* Curves: all charts share the axis, the zoom (in indices of points) and the read-out */
+/* Curves: all charts share the axis, the zoom (in indices of points) and the read-out. A curve has
+   one list of points for all axes, or, `on` each axis that has points of its own, one of those. */
 const axes = Object.keys(data.axes);
 if (axes.length) {
   const state = { axis: axes[0], zoom: null, at: null, smooth: 0, log: false };
-  const last = data.axes[axes[0]].length - 1;
+  const end = () => data.axes[state.axis].length - 1;
   const charts = [];
   const every = (act) => charts.forEach((chart) => chart[act]());
   const [smooth, unzoom] = [byId("smooth"), byId("unzoom")];
@@ -50,13 +51,22 @@ if (axes.length) {
       this.small = figure.classList.contains("small");
       Object.assign(this, { bounds, mark, steady });
       // A point without a value is no point of the line, unless what was there was not finite.
-      this.curves = curves.map(({ name, y, tone, gaps }) => ({ name, y, tone: `c${tone}`, gaps: new Set(gaps), shown: true }));
+      this.curves = curves.map(({ tone, ...curve }) => ({ ...curve, tone: `c${tone}`, shown: true }));
+      this.pick();
       this.plot.tabIndex = 0;
       this.plot.innerHTML = "<svg aria-hidden='true'></svg>";
       this.svg = this.plot.firstChild;
       this.legend();
       this.listen();
       new ResizeObserver(() => this.draw()).observe(this.plot);
+    }
+
+    /* The points of each curve on the axis that is shown. */
+    pick() {
+      for (const curve of this.curves) {
+        const { y, gaps = [], best = null, errors = null } = curve.on?.[state.axis] ?? curve;
+        Object.assign(curve, { y, gaps: new Set(gaps), best, errors });
+      }
     }
 
     legend() {
@@ -88,13 +98,13 @@ if (axes.length) {
     nearest(clientX) {
       const xs = data.axes[state.axis];
       const x = this.value(clientX - this.svg.getBoundingClientRect().left);
-      let [low, high] = [0, last];
+      let [low, high] = [0, end()];
       while (low < high) {
         const middle = (low + high) >> 1;
         if (xs[middle] < x) low = middle + 1; else high = middle;
       }
       const index = low > 0 && x - xs[low - 1] < xs[low] - x ? low - 1 : low;
-      return clamp(index, ...(state.zoom ?? [0, last]));
+      return clamp(index, ...(state.zoom ?? [0, end()]));
     }
 
     listen() {
@@ -120,7 +130,7 @@ if (axes.length) {
       this.plot.addEventListener("dblclick", () => zoom(null));
       this.plot.addEventListener("blur", () => { state.at = null; every("point"); });
       this.plot.addEventListener("keydown", (event) => {
-        const [low, high] = state.zoom ?? [0, last];
+        const [low, high] = state.zoom ?? [0, end()];
         const by = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10 }[event.key];
         if (by) state.at = clamp((state.at ?? high) + by, low, high);
         else if (event.key === "Escape") zoom(null);
@@ -134,6 +144,7 @@ if (axes.length) {
       const [W, H] = [this.plot.clientWidth, this.small ? 150 : 270];
       if (!W) return;
       const xs = data.axes[state.axis];
+      const last = end();
       const [i0, i1] = state.zoom ?? [0, last];
       const usable = (y) => y !== null && (!state.log || y > 0);
       const drawn = this.curves.filter((curve) => curve.shown);
@@ -143,8 +154,10 @@ if (axes.length) {
         curve.line = weight && !this.steady ? smoothed(curve.y, weight) : curve.y;
         if (curve.shown) for (let i = i0; i <= i1; i++) {
           if (!usable(curve.y[i])) continue;
+          const error = curve.errors?.[i] ?? 0;
+          if (!state.log || curve.y[i] > error) low = Math.min(low, curve.y[i] - error);
           low = Math.min(low, curve.y[i]);
-          high = Math.max(high, curve.y[i]);
+          high = Math.max(high, curve.y[i] + error);
         }
       }
       const empty = low > high;
@@ -197,14 +210,22 @@ if (axes.length) {
       }
       // The inner svg clips what lies outside the zoom.
       svg += `<svg x="${left - 4}" y="0" width="${w + 8}" height="${H}" viewBox="${left - 4} 0 ${w + 8} ${H}">`;
-      for (const { y, line, tone, gaps } of drawn) {
+      let rings = "";
+      for (const { y, line, tone, gaps, errors, best } of drawn) {
         if (line !== y) svg += `<path class="line raw ${tone}" d="${path(y, gaps)}"/>`;
         svg += `<path class="line ${tone}" d="${path(line, gaps)}"/>`;
-        if (i1 - i0 < 40) line.forEach((value, i) => {
-          if (usable(value) && i >= i0 && i <= i1) svg += `<circle class="dot ${tone}" r="2.4" cx="${this.x(xs[i])}" cy="${this.y(value)}"/>`;
+        const inside = (value, i) => usable(value) && i >= i0 && i <= i1;
+        if (line.filter(inside).length <= 40) line.forEach((value, i) => {
+          if (!inside(value, i)) return;
+          const at = this.x(xs[i]).toFixed(1);
+          const [over, under] = [1, -1].map((sign) => value + sign * (errors?.[i] ?? 0));
+          if (over > under) svg += `<line class="error ${tone}" x1="${at}" x2="${at}" y1="${this.y(over).toFixed(1)}" y2="${usable(under) ? this.y(under).toFixed(1) : H - bottom}"/>`;
+          svg += `<circle class="dot ${tone}" r="2.4" cx="${at}" cy="${this.y(value).toFixed(1)}"/>`;
         });
+        if (best !== null && inside(y[best], best)) rings += `<circle class="best ${tone}" r="6" cx="${this.x(xs[best]).toFixed(1)}" cy="${this.y(y[best]).toFixed(1)}"><title>best: ${number(y[best])}</title></circle>`;
       }
-      svg += "</svg>";
+      // A ring at the edge is not cut in half.
+      svg += `</svg>${rings}`;
       if (empty) svg += `<text x="${left + w / 2}" y="${top + h / 2}" text-anchor="middle">${drawn.length ? "nothing above 0 to draw" : "all curves are hidden"}</text>`;
       this.svg.setAttribute("height", H);
       this.svg.setAttribute("viewBox", `0 0 ${W} ${H}`);
@@ -217,7 +238,7 @@ if (axes.length) {
     point() {
       if (!this.box) return;
       const { left, right, top, bottom } = this.box;
-      const at = state.at ?? state.zoom?.[1] ?? last;
+      const at = state.at ?? state.zoom?.[1] ?? end();
       let svg = "";
       if (this.picked) {
         const origin = this.svg.getBoundingClientRect().left;
@@ -255,7 +276,14 @@ if (axes.length) {
   document.querySelectorAll(".chart").forEach((figure) => {
     charts.push(new Chart(figure, data.panels.find(({ title }) => title === figure.dataset.panel)));
   });
-  group(byId("axis"), "axis", axes.map((axis) => [axis, axis === "images" ? "pictures" : axis]), state.axis, (axis) => { state.axis = axis; every("draw"); });
+  group(byId("axis"), "axis", axes.map((axis) => [axis, axis === "images" ? "pictures" : axis]), state.axis, (axis) => {
+    const points = end();
+    state.axis = axis;
+    every("pick");
+    // Indices of other points mean nothing here.
+    if (charts.some(({ curves }) => curves.some(({ on }) => on)) || end() !== points) zoom(null);
+    else every("draw");
+  });
   smooth.addEventListener("input", readSmoothing);
   byId("log-y").addEventListener("change", (event) => { state.log = event.target.checked; every("draw"); });
   unzoom.addEventListener("click", () => zoom(null));

@@ -11,7 +11,7 @@ const rowUp = (row) => {
     const caption = [...headings[i].childNodes].map((node) => (node.nodeType === 3 ? node.textContent.trim() : ` ${node.textContent && `(${node.textContent})`}`));
     return large(cell.querySelector("img").cloneNode(), ...caption);
   });
-  return [`${row.closest("figure").querySelector("h3").textContent}, input ${row.sectionRowIndex + 1}`, "", figures];
+  return [`${row.closest("figure").querySelector("h3").textContent}, ${row.dataset.name ?? `input ${row.sectionRowIndex + 1}`}`, "", figures];
 };
 const cellUp = (cell, at) => {
   const picture = cell.querySelector("img");
