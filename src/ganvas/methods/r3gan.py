@@ -58,9 +58,8 @@ class Config(AnnealingSettings):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {
             "size": "32",
-            "widths": "64,64,32,16",
+            "widths": "128,64,32,16",
             "n_blocks": 1,
-            "cardinality": 16,
             "batch_size": 16,
             "lr": 0.001,
             "r1_gamma": 1.0,
