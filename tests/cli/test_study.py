@@ -60,7 +60,7 @@ def test_a_study_is_held_answered_ended_and_summed_up(
     assert (about["snapshot"], about["weights"]) == ("latest", "raw")
     row = json.loads((tiny_run_copy / "metrics.jsonl").read_text())
     assert row["metric"] == "fooled"
-    assert row["counts"]["fooled"] == done[0]["fooled"]
+    assert row["details"]["fooled"] == done[0]["fooled"]
 
     assert main(["study", str(tiny_run_copy), "--summary"]) == 0
     out = capfd.readouterr().out

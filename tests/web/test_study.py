@@ -57,7 +57,7 @@ def test_a_whole_session_is_kept_as_it_was(tmp_path: Path):
     # Halves: first is right in half of the scored trials, and in one of the two catch trials.
     assert done == {"done": True, "fooled": 2, "of": 4, "low": 15, "high": 85}
     summary = json.loads((tmp_path / "study" / "summary.json").read_text())
-    assert summary[0]["counts"]["inattentive"] == 1
+    assert summary[0]["details"]["inattentive"] == 1
     assert Answers.all(tmp_path)[0].rows[0]["name"] == "Ann"
 
 

@@ -13,6 +13,7 @@ from ganvas.errors import InputError
 from ganvas.evaluation.study.intervals import LEVEL, interval
 from ganvas.evaluation.study.protocol import Protocol, allowed_misses
 from ganvas.runs.files import write_whole
+from ganvas.runs.reading import mapping
 
 Row = dict[str, Any]
 FOLDER, SUMMARY, METRICS = "study", "summary.json", "metrics.jsonl"
@@ -178,29 +179,35 @@ class Tally:
         return {key: round(100 * x, 2) for key, x in percent.items()} | {"interval": name}
 
     def metric(self) -> Row:
-        """The line for metrics.jsonl."""
+        """The line for metrics.jsonl, of the form that all have."""
         states = [p.state for p in self.participants]
-        copied = ("split", "weights", "weights_sha256", "snapshot", "images", "direction", "data")
+        result, about = self.result(), self.about
+        copied = ("study", "split", "weights", "weights_sha256", "snapshot", "data", "versions")
+        counting = {"max_missed": self.max_missed, "keep_inattentive": self.keep_inattentive}
+        interval = result.pop("interval")
         return {
+            "date": now(),
+            "images": about["images"],
+            "key": "fooled",
             "metric": "fooled",
-            "unit": "%",
-            **self.result(),
-            "level": LEVEL,
+            **result,
             "better": "higher",
-            **{key: self.about[key] for key in copied},
-            "counts": {
+            "error": None,
+            "direction": about["direction"],
+            "details": {
+                "unit": "%",
+                "interval": interval,
+                "level": LEVEL,
                 "participants": len(self.counted),
                 "inattentive": states.count("inattentive"),
                 "unfinished": states.count("unfinished"),
                 "trials": self.trials * len(self.counted),
                 "fooled": self.fooled,
-                **self.about["pictures"],
             },
-            "study": self.about["study"],
-            "protocol": self.about["protocol"]
-            | {"max_missed": self.max_missed, "keep_inattentive": self.keep_inattentive},
-            "date": now(),
-            "versions": self.about["versions"],
+            "notes": [],
+            "provenance": {key: about[key] for key in copied}
+            | {"real": about["pictures"]["real"], "fake": about["pictures"]["generated"]}
+            | {"protocol": about["protocol"] | counting},
         }
 
 
@@ -260,7 +267,9 @@ def write_metrics(run: Path, tallies: Iterable[Tally]) -> None:
     path = run / METRICS
     rows = read_rows(path) if path.exists() else []
     for metric in (tally.metric() for tally in tallies):
-        last = next((r for r in reversed(rows) if r.get("study") == metric["study"]), {})
+        name = metric["provenance"]["study"]
+        same = (r for r in reversed(rows) if mapping(r, "provenance").get("study") == name)
+        last = next(same, {})
         if metric["value"] is not None and without_date(last) != without_date(metric):
             whole = not path.exists() or path.read_bytes()[-1:] in (b"", b"\n")
             with open(path, "a", encoding="utf-8") as file:
