@@ -1,11 +1,12 @@
 """What an evaluation found, and where each number comes from."""
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from ganvas.runs.evaluations import with_error
 
 Better = Literal["lower", "higher"]
 
@@ -39,13 +40,7 @@ class Result:
 
     def shown(self) -> str:
         """The value, with its error, in as many digits as mean something."""
-        if self.error is None or not math.isfinite(self.error):
-            return f"{self.value:.4g}"
-        # Two digits of the error, and the value to the same place.
-        places = 3 if self.error <= 0 else max(0, 1 - math.floor(math.log10(self.error)))
-        if places > 6:
-            return f"{self.value:.3g} ± {self.error:.1g}"
-        return f"{self.value:.{places}f} ± {self.error:.{places}f}"
+        return with_error(self.value, self.error)
 
 
 def append(results: Sequence[Result], path: Path) -> None:
