@@ -159,6 +159,9 @@ class EvaluationSettings:
     keep_best: int = 1
     """How many of the best to keep: snapshots/best, and where that is more than one, the next ones
     as best-TIME."""
+    inception: str | None = None
+    """The file of Inception's weights, for fid, kid and is. Left out: looked for where other
+    packages keep it."""
     patience: int = 0
     """End the training when so many evaluations in a row have found nothing better; 0: do not."""
 
@@ -252,6 +255,7 @@ class Settings(
             raise InputError(f"--threads {self.threads}: must be at most {MAX_THREADS}")
         if self.eval_every is None:
             wanted = {"eval_metrics", "eval_count", "best_by", "keep_best", "patience"}
+            wanted.add("inception")
             if idle := wanted & set(self.changed()):
                 raise InputError(
                     f"--{option_name(min(idle))}: wants --eval-every too, such as --eval-every "

@@ -46,13 +46,19 @@ class Judging:
 
     def __init__(self, method: Method, config: Settings, say: Say = lambda text: None) -> None:
         names = None if config.eval_metrics is None else config.eval_metrics.split(",")
-        options = Options(metrics=names, count=config.eval_count)
-        self.judge, self.config, self.say = Judge(method, None, options, say), config, say
+        options = Options(metrics=names, count=config.eval_count, inception=config.inception)
+        try:
+            self.judge = Judge(method, None, options, say)
+        except InputError as error:
+            raise InputError(str(error).replace("--metrics", "--eval-metrics")) from None
+        self.config, self.say = config, say
         keys = self.judge.choice.keys
-        wanted = config.best_by or (USUAL if USUAL in keys else keys[0])
-        if wanted not in keys:
+        able = [key for key in keys if METRICS[key].better]
+        wanted = config.best_by or (USUAL if USUAL in keys else next(iter(able), keys[0]))
+        if wanted not in able:
+            why = "neither more nor less of it is better" if wanted in keys else "is not measured"
             raise InputError(
-                f"--best-by {wanted}: is not measured; there are {', '.join(keys)} (--eval-metrics)"
+                f"--best-by {wanted}: {why}; there are {', '.join(able)} (--eval-metrics)"
             )
         self.by, self.standing = wanted, Standing()
         self.first: list[Result] = []
@@ -65,22 +71,43 @@ class Judging:
             InputError: it is not.
         """
         self.first = self.judge(method, {"images": clock.images, "when": TRAINING})
+        self.value_of(self.first)
 
-    def write_first(self, run: Run) -> None:
+    def write_first(self, run: Run, clock: Clock) -> None:
+        """Write down what was found before the first step; it stands as the best for now."""
         rows.append(self.first, run.path / "metrics.jsonl")
+        self.enter(self.value_of(self.first), clock)
+
+    def value_of(self, found: Sequence[Result]) -> float:
+        """The value by which networks are the best; of both directions the mean.
+
+        Raises:
+            InputError: it could not be measured.
+        """
+        keys = [result.key for result in found if result.better]
+        if self.by not in keys:
+            if self.config.best_by or not keys:
+                raise InputError(f"--best-by {self.by}: cannot be measured of so few pictures")
+            self.by = keys[0]
+        return fmean(result.value for result in found if result.key == self.by)
 
     def evaluate(self, method: Method, run: Run, clock: Clock) -> bool:
         """Judge the networks and write down what was found; whether they are to be kept, as ones
         of the best."""
-        standing = self.standing
         try:
             found = self.judge(method, {"images": clock.images, "when": TRAINING})
         except InputError as error:
             self.say(f"evaluation: {error}")
-            standing.since += 1
+            self.standing.since += 1
             return False
         rows.append(found, run.path / "metrics.jsonl")
-        value = fmean(result.value for result in found if result.key == self.by)
+        better = self.enter(self.value_of(found), clock)
+        self.say(self.sentence(found, better, clock))
+        return clock.label in self.standing.kept
+
+    def enter(self, value: float, clock: Clock) -> bool:
+        """Rank a value; whether it is the best."""
+        standing = self.standing
         better = standing.best is None or self.before(value, standing.best)
         standing.since = 0 if better else standing.since + 1
         if better:
@@ -90,20 +117,19 @@ class Judging:
             key=lambda item: item[1] if METRICS[self.by].better == "lower" else -item[1],
         )
         standing.kept = dict(ranked[: self.config.keep_best])
-        self.say(self.sentence(found, better))
-        return clock.label in standing.kept
+        return better
 
     def before(self, value: float, other: float) -> bool:
         """Whether a value is better than another."""
         return value < other if METRICS[self.by].better == "lower" else value > other
 
-    def sentence(self, found: Sequence[Result], better: bool) -> str:
+    def sentence(self, found: Sequence[Result], better: bool, clock: Clock) -> str:
         """What the metric says by which networks are the best."""
         ways = [(f" {r.direction}" if r.direction else "", r) for r in found if r.key == self.by]
         told = ", ".join(f"{r.metric}{way} {r.shown()}" for way, r in ways)
         best, at = self.standing.best, self.standing.at / 1000
         last = "the best so far" if better else f"the best was {best:.4g} at {at:g} kimg"
-        return f"evaluation: {told}, {last}"
+        return f"evaluation at {clock.images / 1000:g} kimg: {told}, {last}"
 
     def keep(self, run: Run, clock: Clock) -> None:
         """Give snapshots/latest, if it is one of the best, its names; drop those that are not any
@@ -133,7 +159,7 @@ def rewind(run: Run, images: int) -> None:
         return
     lines = path.read_text("utf-8").splitlines()
     kept = [line for line in lines if not of_training_behind(line, images)]
-    if len(kept) < len(lines):
+    if len(kept) < len(lines) or not path.read_text("utf-8").endswith("\n"):
         write_whole(path, "".join(f"{line}\n" for line in kept))
 
 

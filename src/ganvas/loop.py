@@ -191,9 +191,10 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
             stop = stopping.is_set()
             numbered = every["snapshot"].passed_between(before, t.clock)
             latest = every["latest"].passed_between(before, t.clock)
-            best = "eval" in every and every["eval"].passed_between(before, t.clock) and judge(t)
             # While steps are being skipped, the last good snapshot is worth more than this one.
-            saved = stop or ((numbered or latest or best) and refuse_if_diverged(t) == 0)
+            due = "eval" in every and every["eval"].passed_between(before, t.clock)
+            best = due and refuse_if_diverged(t) == 0 and judge(t)
+            saved = stop or best or ((numbered or latest) and refuse_if_diverged(t) == 0)
             if saved:
                 snapshot(t, log)
             if saved and best and t.judging:

@@ -74,6 +74,7 @@ def rehearse(training: Training, watcher: Watcher) -> Rehearsal:
     not to be used afterwards."""
     t, c = training, training.config
     watcher.shown("---------------- dry run ----------------")
+    watcher.shown("measuring steps; slow ones take a while")
     free, peak = free_on(t.engine.device), Peak(t.engine.device)
     parts, reached = [], []
     for stage, part in measured_parts(t):
@@ -112,7 +113,8 @@ def lines(training: Training, found: Rehearsal) -> Iterator[str]:
     else:
         said = f"about {roughly(found.seconds)}"
     yield f"{'--duration ' + c.duration:>22}: {said} on {where}"
-    yield f"{'left out':>22}: reading the pictures, previews, snapshots, the report"
+    more = ", evaluations" if t.config.eval_every else ""
+    yield f"{'left out':>22}: reading the pictures, previews, snapshots, the report{more}"
     yield "nothing was written"
 
 

@@ -110,9 +110,15 @@ def begin(training: Training, method: str, watcher: Watcher) -> None:
 
 
 def keep_start(training: Training, log: Log) -> None:
-    """A snapshot of what came from outside: resuming shall not need it any more."""
-    if training.origin is not None:
-        snapshot_now(training, log)
+    """A snapshot of what came from outside, which resuming shall not need any more; and of
+    networks that are judged, which are the best so far."""
+    t = training
+    if t.judging:
+        t.judging.write_first(t.run, t.clock)
+    if t.judging or t.origin is not None:
+        snapshot_now(t, log)
+    if t.judging:
+        t.judging.keep(t.run, t.clock)
 
 
 def first_pictures(training: Training, log: Log) -> None:
@@ -121,8 +127,6 @@ def first_pictures(training: Training, log: Log) -> None:
     if not t.method.shows_real:
         write_reals(t.run.path, t.data.fixed)
     preview(t, log)
-    if t.judging:
-        t.judging.write_first(t.run)
 
 
 def dry_run(method: str, config: Settings, watcher: Watcher) -> Rehearsal:
@@ -132,7 +136,7 @@ def dry_run(method: str, config: Settings, watcher: Watcher) -> Rehearsal:
     Raises:
         InputError: as `train` would.
     """
-    t = prepare(method, config, watcher, Run(config.out or "dry run"))
+    t = prepare(method, config, watcher, Run(config.out or "dry run"), rehearsed=True)
     watcher.beginning(t)
     return rehearse(t, watcher)
 
@@ -219,10 +223,15 @@ def assume(training: Training, kimg: float) -> None:
 
 
 def prepare(
-    method: str, config: Settings, watcher: Watcher, run: Run, fresh: bool = True
+    method: str,
+    config: Settings,
+    watcher: Watcher,
+    run: Run,
+    fresh: bool = True,
+    rehearsed: bool = False,
 ) -> Training:
     """The training as it stands before its first step; nothing is written. Only a `fresh` one,
-    which no snapshot stands for yet, looks at --init.
+    which no snapshot stands for yet, looks at --init; one that is only rehearsed judges nothing.
 
     Raises:
         InputError: the device, the data or the networks do not allow it.
@@ -267,7 +276,7 @@ def prepare(
         watcher.said(note)
     set_warmup(network, config, data.epoch_size, start, watcher)
     judging = Judging(network, config, watcher.said) if config.eval_every else None
-    if judging and fresh:
+    if judging and fresh and not rehearsed:
         judging.begin(network, clock)
     training = Training(run, config, network, data, engine, clock, config.schedule)
     training.judging, training.origin = judging, start.provenance if start else None

@@ -57,7 +57,7 @@ def test_a_study_is_held_answered_ended_and_summed_up(
     about = Answers(path).about
     assert (about["method"], about["direction"], about["split"]) == ("cyclegan", "AtoB", "test")
     assert about["pictures"] == {"real": 2, "generated": 2}
-    assert (about["snapshot"], about["weights"]) == ("latest", "raw")
+    assert (about["snapshot"], about["weights"]) == ("latest", "as trained")
     row = json.loads((tiny_run_copy / "metrics.jsonl").read_text())
     assert row["metric"] == "fooled"
     assert row["details"]["fooled"] == done[0]["fooled"]

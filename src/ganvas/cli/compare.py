@@ -62,6 +62,10 @@ def compare(
     place = None if json and out is None else page_at(out, overwrite)
     files = [path for text in inputs or () for path, _ in pictures_in(text)][:count]
     comparison = read(runs)
+    if files and not any(translates(side.config.get("method")) for side in comparison.sides):
+        raise InputError(
+            f"--inputs {files[0]}: none of these runs translates pictures; leave it out"
+        )
     wanted = Wanted(shown, files, direction, count, device)
     if json:
         from json import dumps
@@ -77,6 +81,13 @@ def compare(
         write_page(place, comparison, wanted)
         if not json:
             print(f"page: {place}")
+
+
+def translates(method: object) -> bool:
+    from ganvas.methods import METHODS, method_class
+    from ganvas.methods.translator import Translator
+
+    return method in METHODS and issubclass(method_class(str(method)), Translator)
 
 
 def page_at(out: Path | None, overwrite: bool) -> Path:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ganvas.evaluation.results import Result
 
-ARROWS = {"lower": "lower is better", "higher": "higher is better"}
+ARROWS = {"lower": "lower is better", "higher": "higher is better", "": "as of real ones"}
 
 
 def table_of(results: "Sequence[Result]") -> str:
@@ -20,6 +20,7 @@ def table_of(results: "Sequence[Result]") -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+    lines += [f"{r.metric}: {said}" for r in results if (said := beside(r))]
     lines += ["", *origins(results)]
     noted: dict[str, list[str]] = {}
     for result in results:
@@ -33,6 +34,15 @@ def table_of(results: "Sequence[Result]") -> str:
     return "\n".join(lines)
 
 
+def beside(result: "Result") -> str:
+    """What the score of true answers, and of answers to other inputs, is."""
+    upper, chance = (result.details.get(name) for name in ("upper bound", "chance"))
+    if upper is None:
+        return ""
+    way = f"{result.direction}, " if result.direction else ""
+    return f"{way}upper bound {upper:.3f}" + ("" if chance is None else f", chance {chance:.3f}")
+
+
 def counts(origin: dict[str, Any]) -> str:
     """`1000 of 1000 real`"""
     return f"{origin['fake']:,} generated" + (f", {origin['real']:,} real" * bool(origin["real"]))
@@ -43,11 +53,12 @@ def origins(results: "Sequence[Result]") -> list[str]:
     if not results:
         return []
     o = results[0].provenance
+    prints = ", ".join(dict.fromkeys(r.provenance["data"]["fingerprint"][:8] for r in results))
     clock = f" at {o['images'] / 1000:g} kimg" if "images" in o else ""
     lines = [
         f"weights:    {o.get('snapshot', 'as given')}{clock}, {o['weights']}",
-        f"pictures:   {o['data']['source']}, {o['split']}; {o['preparation']}, "
-        f"{o['quantisation']}, not mirrored; SHA-256 {o['data']['fingerprint'][:8]}",
+        f"pictures:   {o['data']['source']}, {all_of(results, 'split')}; {o['preparation']}, "
+        f"{all_of(results, 'quantisation')}, not mirrored; SHA-256 {prints}",
     ]
     seen = []
     for result in results:
@@ -59,6 +70,11 @@ def origins(results: "Sequence[Result]") -> list[str]:
     how = f"seed {o['seed']}" + (f", truncation {psi:g}" if psi not in (None, 1.0) else "")
     lines.append(f"made with:  {how}, on {o['device']}, in {o.get('seconds', 0):.1f} s")
     return lines
+
+
+def all_of(results: "Sequence[Result]", name: str) -> str:
+    """What they say by that name, each thing once."""
+    return " or ".join(dict.fromkeys(str(r.provenance[name]) for r in results))
 
 
 def told(extractor: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice, zip_longest
 from pathlib import PurePosixPath
 
 from torch import Tensor
@@ -73,6 +74,8 @@ def open_splits(config: Settings, kind: str, paired: bool = False) -> Splits:
     Raises:
         InputError: there are no pictures, or they lie otherwise than is wanted.
     """
+    if not config.data:
+        raise InputError("--data: this run was imported and has no pictures of its own; name some")
     layout = recognise(open_source(config.data, config.load_width_height))
     kind = "paired" if paired and kind == "unpaired" else kind
     find = {"unpaired": unpaired, "paired": pairs, "pictures": pictures}[kind]
@@ -82,6 +85,8 @@ def open_splits(config: Settings, kind: str, paired: bool = False) -> Splits:
     found = {}
     for name, folders in PARTS.items():
         split = next(filter(None, (find(layout, folder, config) for folder in folders)), None)
+        if name == "train" and split is not None:
+            split = trained_on(split, config.max_pictures)
         if name == HELD and held is not None:
             split = find(held, "train", config)
         if split is not None:
@@ -92,6 +97,21 @@ def open_splits(config: Settings, kind: str, paired: bool = False) -> Splits:
 
 
 Found = tuple[dict[str, list[Entry]], list[str]] | None
+
+
+def trained_on(split: tuple[dict[str, list[Entry]], list[str]], most: int | None) -> Found:
+    """What --max-pictures leaves of a training part: the first of each domain, where there are
+    classes of all in turn."""
+    entries, labels = split
+    if not labels:
+        return {domain: found[:most] for domain, found in entries.items()}, labels
+    places: dict[str, list[int]] = {}
+    for place, label in enumerate(labels):
+        places.setdefault(label, []).append(place)
+    in_turn = chain.from_iterable(zip_longest(*places.values()))
+    kept = sorted(islice((place for place in in_turn if place is not None), most))
+    chosen = {domain: [found[i] for i in kept] for domain, found in entries.items()}
+    return chosen, [labels[i] for i in kept]
 
 
 def unpaired(layout: Layout, part: str, config: Settings) -> Found:
@@ -191,8 +211,13 @@ class Reader:
     @property
     def rule(self) -> str:
         """How pictures come to size, in words."""
-        way, (width, height) = self.preparation.preprocess, self.preparation.size
-        return f"{way} {width}x{height}" if self.preparation.crops else way
+        p = self.preparation
+        told = p.preprocess
+        if p.preprocess != "none":
+            told += " {}x{}".format(*(p.size if p.crops else p.load_size))
+        if p.preprocess in ("center_crop", "scale_width_and_crop") and p.load_size != p.size:
+            told += " of {}x{}".format(*p.load_size)
+        return told if p.alpha == "white" else f"{told}, over {p.alpha}"
 
 
 def content_of(entry: Entry) -> bytes:

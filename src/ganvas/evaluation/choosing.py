@@ -75,6 +75,13 @@ def choose(method: Method, options: Options, paired: bool) -> Choice:
         InputError: one that was asked for cannot be had.
     """
     directions = directions_of(method, options.direction)
+    if options.truncation is not None and isinstance(method, Translator):
+        raise InputError(f"--truncation {options.truncation:g}: {method.name} has none")
+    if options.palette is not None and not isinstance(method, Translator):
+        raise InputError(
+            f"--palette {options.palette}: is for what translates label maps, and {method.name} "
+            "makes pictures from noise"
+        )
     if options.paired and not directions:
         raise InputError(f"--paired: is for what translates; leave it out for {method.name}")
     if options.metrics is not None:
@@ -135,10 +142,6 @@ def obstacle(
     """Why a metric cannot be had; empty where it can."""
     metric, needs = METRICS[key], METRICS[key].needs
     translates = isinstance(method, Translator)
-    if metric.by == "inception" and find_inception(options.inception) is None:
-        return f"wants Inception's weights; {inception.how_to_get()}"
-    if metric.by == "lpips" and find_backbone() is None:
-        return f"wants the weights of VGG16; {perceptual.how_to_get()}"
     if needs in ("pairs", "cycle", "identity", "classes") and not translates:
         return f"is for what translates, and {method.name} makes pictures from noise"
     if needs in ("paths", "few") and translates:
@@ -155,6 +158,10 @@ def obstacle(
             return "wants A and B with equal channels"
         if needs == "identity" and not both:
             return f"says nothing of {method.name}, which is shown no pictures of its target"
+    if metric.by == "inception" and find_inception(options.inception) is None:
+        return f"wants Inception's weights; {inception.how_to_get()}"
+    if metric.by == "lpips" and find_backbone() is None:
+        return f"wants the weights of VGG16; {perceptual.how_to_get()}"
     return ""
 
 

@@ -4,7 +4,7 @@ import math
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from itertools import chain
 from typing import Any
@@ -299,7 +299,7 @@ class Judge:
                 key = digest_of(
                     extractor.about["sha256"],
                     self.fingerprint((domain,)),
-                    self.reader.rule,
+                    asdict(self.reader.preparation),
                     self.scales[domain].described(),
                 )
                 places[name] = cache_folder() / "features" / f"{key[:32]}.safetensors"
@@ -392,7 +392,7 @@ class Judge:
             classes = len(names) or len(domains)
             return Task(torch.stack(pictures), torch.tensor(labels), classes)
 
-        key = digest_of(prints, self.reader.rule, scales)
+        key = digest_of(prints, asdict(self.reader.preparation), scales)
         return own_extractor(task, self.channels[domain], key, self.config.width_height)
 
     # Where a number comes from
@@ -451,4 +451,4 @@ def result(
 
 def with_data(config: Settings, data: str) -> Settings:
     """The settings with other pictures."""
-    return replace(config, data=data)
+    return replace(config, data=data, hold_out=0, max_pictures=None)

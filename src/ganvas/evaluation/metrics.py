@@ -85,7 +85,10 @@ def score(real: Gallery, fake: Gallery, by: str) -> Measured:
 
 
 def swd(real: Gallery, fake: Gallery, by: str) -> Measured:
-    levels = list(zip(real.patches(), fake.patches(), strict=True))
+    x, y = real.patches(), fake.patches()
+    if len(x) != len(y):
+        raise ValueError("generated and real pictures are not of one size")
+    levels = list(zip(x, y, strict=True))
     found = [1000 * patch_distance(x, y, DIRECTIONS) for x, y in levels]
     named = {f"level {n}, of 0 the finest": round(value, 4) for n, value in enumerate(found)}
     return Measured(sum(found) / len(found), details=named | {"directions": DIRECTIONS})
@@ -171,7 +174,7 @@ METRICS: dict[str, Metric] = {
         "sliced Wasserstein distance of patches, times 1000",
     ),
     "ms-ssim": Metric(
-        "MS-SSIM", "lower", "few", alike, "Odena et al. 2017, Auxiliary Classifier GANs, section 4",
+        "MS-SSIM", "", "few", alike, "Odena et al. 2017, Auxiliary Classifier GANs, section 4",
         "how alike generated pictures are",
     ),
     "l1": Metric(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ganvas.runs.evaluations import with_error
 
-Better = Literal["lower", "higher"]
+Better = Literal["lower", "higher", ""]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,10 @@ class Result:
 
 def append(results: Sequence[Result], path: Path) -> None:
     """Add a line for each to a metrics.jsonl."""
+    # A kill may have left a line without its end.
+    whole = not path.exists() or path.read_bytes()[-1:] in (b"", b"\n")
     with open(path, "a", encoding="utf-8") as file:
+        file.write("" if whole else "\n")
         file.writelines(json.dumps(result.row(), allow_nan=False) + "\n" for result in results)
 
 

@@ -159,8 +159,11 @@ class FromData(Inputs):
         splits = open_splits(method.config, method.data)
         self.split: Split = splits.get().first(count)
         self.paired, self.first = self.split.paired, method
-        kept = "that it was trained on" if self.split.name == "train" else "of its test part"
-        kept = "of its validation part" if self.split.name == "val" else kept
+        kept = {
+            "train": "that it was trained on",
+            "val": "of its validation part",
+            "held-out": "that it was not trained on; another run may have been",
+        }.get(self.split.name, "of its test part")
         self.about = f"pictures of {name}'s data, {kept}; each run sees them at its own size"
         self.seen = {d: self.read(method, d) for d in method.domains}
 

@@ -19,6 +19,7 @@ ESSENTIALS = {
     "quantisation": "quantisation",
     "truncation": "truncation",
     "data": "real pictures",
+    "pairing": "pairing of the study",
     "protocol": "protocol of the study",
 }
 """What values must have in common to be compared, besides their name and direction, in words."""

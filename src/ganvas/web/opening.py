@@ -80,7 +80,7 @@ def open_study(
         "truncation": choice.truncation,
         "snapshot": folder.name,
         "images": description["clock"]["images"],
-        "weights": "ema" if len(method.averages) else "raw",
+        "weights": "average" if len(method.averages) else "as trained",
         "weights_sha256": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
         "data": located(source),
         "split": pictures.split,

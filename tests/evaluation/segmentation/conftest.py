@@ -14,5 +14,5 @@ def farms(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "ganvas" / "segmentation"
+    monkeypatch.setenv("GANVAS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "segmentation"

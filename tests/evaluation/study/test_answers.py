@@ -93,7 +93,7 @@ def test_the_result_is_written_into_the_run_once_with_where_it_comes_from(tmp_pa
     assert [r["metric"] for r in rows] == ["fid", "fooled"]
     found = rows[1]
     assert (found["key"], found["value"], found["details"]["unit"]) == ("fooled", 25, "%")
-    assert (found["provenance"]["split"], found["provenance"]["weights"]) == ("test", "ema")
+    assert (found["provenance"]["split"], found["provenance"]["weights"]) == ("test", "average")
     assert (found["provenance"]["real"], found["provenance"]["fake"]) == (12, 12)
     assert found["low"] < 25 < found["high"]
     counted = {"participants": 1, "inattentive": 1, "unfinished": 1, "trials": 4, "fooled": 1}

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 import shutil
 import tempfile
 import time
@@ -23,6 +22,7 @@ from ganvas.clock import Clock, Duration
 from ganvas.data.layouts import Pair
 from ganvas.data.sampler import plain_draw
 from ganvas.errors import InputError
+from ganvas.evaluation.files import cache_folder
 from ganvas.evaluation.palette import VOID
 from ganvas.evaluation.segmentation.network import SegmentationNetwork, shrink_for
 from ganvas.evaluation.segmentation.pairs import LabelPairs, fingerprint_of, spread_over
@@ -141,9 +141,8 @@ def plain(values: Any) -> Any:
 
 
 def default_cache() -> Path:
-    """$XDG_CACHE_HOME/ganvas/segmentation."""
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(home).expanduser() / "ganvas" / "segmentation"
+    """In the folder for what can be made again."""
+    return cache_folder() / "segmentation"
 
 
 def load_network(folder: Path, wanted: dict[str, Any]) -> TrainedNetwork | None:

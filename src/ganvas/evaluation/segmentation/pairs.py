@@ -11,7 +11,8 @@ from torch import Tensor
 from ganvas.config import Settings
 from ganvas.data.bad import BadPicture
 from ganvas.data.decode import decode_entry
-from ganvas.data.layouts import Pair, found_in, recognise
+from ganvas.data.held_out import HELD
+from ganvas.data.layouts import Pair, found_in, recognise, split_off
 from ganvas.data.paired import few, pairs_of
 from ganvas.data.parts import to_tensor
 from ganvas.data.prepare import NEAREST, Preparation
@@ -178,6 +179,10 @@ def pairs_in(source: str, config: Settings) -> tuple[list[Pair], tuple[str, list
         return train, ("test", test), []
     layout = recognise(open_source(source))
     named = replace(config, data=source)
+    if config.hold_out and source == config.data:
+        kept, held = split_off(layout, config.hold_out, source)
+        (train, _), (test, _) = (pairs_of(part, "train", named) for part in (kept, held))
+        return train, (HELD, test), []
     train, alone = pairs_of(layout, "train", named)
     for part in ("test", "val", "valid", "validation"):
         test, others = pairs_of(layout, part, named)

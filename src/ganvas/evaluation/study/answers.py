@@ -182,7 +182,8 @@ class Tally:
         """The line for metrics.jsonl, of the form that all have."""
         states = [p.state for p in self.participants]
         result, about = self.result(), self.about
-        copied = ("study", "split", "weights", "weights_sha256", "snapshot", "data", "versions")
+        copied = ("study", "split", "weights", "weights_sha256", "snapshot", "versions")
+        copied += ("truncation", "pairing")
         counting = {"max_missed": self.max_missed, "keep_inattentive": self.keep_inattentive}
         interval = result.pop("interval")
         return {
@@ -207,6 +208,8 @@ class Tally:
             "notes": [],
             "provenance": {key: about[key] for key in copied}
             | {"real": about["pictures"]["real"], "fake": about["pictures"]["generated"]}
+            | {"preparation": "{}x{}".format(*about["size"])}
+            | {"data": {"source": about["data"], "fingerprint": about["pictures_sha256"]}}
             | {"protocol": about["protocol"] | counting},
         }
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from random import Random
 from typing import Literal, TypeVar
@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ganvas.data.decode import decode_entry
-from ganvas.data.layouts import Layout, one_domain, recognise
+from ganvas.data.held_out import HELD
+from ganvas.data.layouts import Layout, one_domain, recognise, split_off
 from ganvas.data.paired import pairs_of
 from ganvas.data.parts import to_tensor
 from ganvas.data.prepare import Preparation
@@ -124,13 +125,20 @@ def gather(
         InputError: the source lacks pictures that are wanted, or they cannot be used.
     """
     layout = recognise(open_source(source, method.config.load_width_height))
+    held = method.config.hold_out if source == method.config.data else 0
+    if held:
+        _, layout = split_off(layout, held, source)
     if isinstance(method, Translator):
         assert direction is not None
-        return translated(method, layout, source, direction, count, seed, pairing, watch)
-    assert isinstance(method, Generator)
-    if pairing is not None:
-        raise InputError(f"--pairing {pairing}: pictures from noise have no inputs; leave it out")
-    return generated(method, layout, source, count, seed, watch)
+        found = translated(method, layout, source, direction, count, seed, pairing, watch)
+    else:
+        assert isinstance(method, Generator)
+        if pairing is not None:
+            raise InputError(
+                f"--pairing {pairing}: pictures from noise have no inputs; leave it out"
+            )
+        found = generated(method, layout, source, count, seed, watch)
+    return replace(found, split=HELD) if held else found
 
 
 def translated(
