@@ -10,9 +10,13 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import ganvas
-from ganvas.data.held_out import open_splits
+from ganvas import loop
+from ganvas.cli import main
+from ganvas.data.held_out import Reader, open_splits
 from ganvas.data.opening import open_training_set
 from ganvas.errors import InputError
+from ganvas.evaluation.results import Result, append
+from ganvas.evaluation.study.pictures import gather
 from ganvas.methods import method_class
 from ganvas.runs.directory import Run
 
@@ -147,6 +151,8 @@ def test_resuming_drops_what_will_be_found_again_and_nothing_else(pictures, tmp_
         ({"eval_metrics": "l1"}, "makes pictures from noise"),
         ({"hold_out": 20}, "20 pictures to train on"),
         ({"keep_best": 0}, "must be at least 1"),
+        ({"eval_metrics": "ms-ssim,swd", "best_by": "ms-ssim"}, "neither more nor less"),
+        ({"eval_metrics": "foo"}, "--eval-metrics foo"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_written(pictures, tmp_path, changes, said):
@@ -191,3 +197,77 @@ def test_of_pairs_both_are_held_out(tmp_path):
     assert held[0] == held[1]
     assert len(set(held[0])) == 4
     assert open_training_set("paired", config).epoch_size == 5
+
+
+def test_while_steps_are_skipped_nothing_is_judged(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "refuse_if_diverged", lambda training: 1)
+    run = train(pictures, tmp_path / "run")
+    assert [row["images"] for row in rows(run)] == [0]
+    assert clock_of(run.snapshots / "best") == 0
+
+
+def test_a_rehearsal_judges_nothing(pictures, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("GANVAS_CACHE", str(tmp_path / "cache"))
+    argv = ["train", "dcgan", "--data", str(pictures), "--out", str(tmp_path / "run"), "--dry-run"]
+    for name, value in (SMALL | {"eval_metrics": "kd"}).items():
+        option = name.replace("_", "-")
+        argv += [f"--no-{option}"] if value is False else [f"--{option}", str(value)]
+    assert main(argv) == 0
+    assert "evaluations" in capsys.readouterr().out
+    assert not (tmp_path / "cache").exists()
+    assert not (tmp_path / "run").exists()
+
+
+def test_other_pictures_are_judged_by_whole(pictures, tmp_path):
+    run = train(pictures, tmp_path / "run", hold_out=15, duration="3it")
+    for i, name in enumerate(sorted(pictures.iterdir())[:10]):
+        (tmp_path / "others").mkdir(exist_ok=True)
+        (tmp_path / "others" / f"{i}.png").write_bytes(name.read_bytes())
+    found = ganvas.evaluate(
+        run, data=tmp_path / "others", metrics=["swd"], count=10, device="cpu", quiet=True
+    )[0]
+    assert (found.provenance["split"], found.provenance["real"]) == ("train", 10)
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_what_is_called_trained_on_was(pictures, tmp_path, classes):
+    if classes:
+        for i, name in enumerate(sorted(pictures.iterdir())):
+            (tmp_path / f"kind{i % 3}").mkdir(exist_ok=True)
+            (tmp_path / f"kind{i % 3}" / name.name).write_bytes(name.read_bytes())
+    source = tmp_path if classes else pictures
+    config = method_class("dcgan").Config(data=str(source), size="16", max_pictures=7)
+    seen = open_training_set("pictures", config).parts["pictures"].seen
+    split = open_splits(config, "pictures").get()
+    assert {e.name for e in split.entries["pictures"]} == {s.entry.name for s in seen}
+
+
+def test_a_study_shows_held_out_pictures(pictures, tmp_path):
+    run = train(pictures, tmp_path / "run", hold_out=6, duration="3it")
+    found = gather(ganvas.load(run, device="cpu"), str(pictures), None, 10)
+    assert (found.split, len(found.real)) == ("held-out", 6)
+
+
+def test_a_line_that_a_kill_cut_off_takes_no_other_with_it(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"images": 99, "key": "fd", "met')
+    append([Result("swd", "SWD", 1.0, "lower")], path)
+    assert json.loads(path.read_text().splitlines()[-1])["value"] == 1.0
+
+
+def test_other_preparations_have_other_names(pictures):
+    def rule(**settings: Any) -> str:
+        config = method_class("dcgan").Config(data=str(pictures), size="16", **settings)
+        return Reader(config, {}).rule
+
+    told = [rule(), rule(alpha="black"), rule(load_size="20"), rule(preprocess="crop")]
+    assert len(set(told)) == len(told)
+
+
+@pytest.mark.parametrize(
+    ("method", "option"), [("dcgan", {"palette": "streets"}), ("cyclegan", {"truncation": 0.5})]
+)
+def test_options_of_other_methods_are_refused(pictures, tmp_path, tiny_run, method, option):
+    run = train(pictures, tmp_path / "run", duration="3it") if method == "dcgan" else tiny_run
+    with pytest.raises(InputError, match=f"--{next(iter(option))}"):
+        ganvas.evaluate(run, device="cpu", quiet=True, **option)
