@@ -198,3 +198,11 @@ def test_no_page_is_wider_than_the_window(place: Path, tmp_path: Path, width: in
     with browser_page(width=width) as page:
         page.goto((tmp_path / "compare.html").as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_inputs_are_refused_where_nothing_translates(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = place / "pairs" / "test" / "0.png"
+    assert run(place, "noise0", "noise1", "--inputs", str(picture)) == 2
+    assert "none of these runs translates" in capsys.readouterr().err
