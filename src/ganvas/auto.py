@@ -21,7 +21,7 @@ LOOKED_AT = 64
 """Pictures that are read to learn what sizes there are."""
 LARGEST, SMALLEST = 256, 32
 """The sizes between which it picks one."""
-PARTS = {"cuda": (0.8, "four fifths"), "cpu": (0.5, "half")}
+PARTS = {"cuda": (0.8, "four fifths"), "cpu": (1 / 3, "a third")}
 """How much of the memory that is free a step may take by its estimate. A CPU's libraries take up to
 twice as much as is estimated."""
 GIB = 2**30

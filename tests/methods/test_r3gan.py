@@ -229,3 +229,8 @@ def test_training_brings_generated_pictures_towards_the_real_ones():
         losses = method.step(x)
     assert all(math.isfinite(loss) for loss in losses.values())
     assert (method.generate_tensor(range(8)) - colour).abs().mean().item() < far / 4
+
+
+def test_the_average_follows_the_schedule_and_nothing_else():
+    with pytest.raises(InputError, match=r"^--ema-rampup 0.05: is without effect"):
+        Config.from_mapping({"ema_rampup": 0.05})

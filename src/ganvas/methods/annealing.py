@@ -44,9 +44,15 @@ class AnnealingSettings(GeneratorSettings):
     """What --r2-gamma comes to. Left out: a tenth (as published); the same number: it stays."""
     beta2: float = 0.9
     """Adam's decay of the second moment, at the beginning."""
+    ema_rampup: float = 0.0
 
     def check(self) -> None:
         super().check()
+        if self.ema_rampup:
+            raise InputError(
+                f"--ema-rampup {self.ema_rampup:g}: is without effect here, for the average "
+                "comes to its half-life along the schedule; leave it out"
+            )
         if self.anneal_span.unit == "tick":
             raise InputError(f"--anneal {self.anneal}: is not counted in ticks; take kimg")
         for name in ("beta2", "beta2_end"):

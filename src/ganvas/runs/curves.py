@@ -11,6 +11,9 @@ import numpy as np
 from ganvas.runs.evaluations import Evaluation, Series, families, names_within
 from ganvas.runs.reading import Row, mapping, numbers
 
+SHARES = {"precision", "recall", "coverage"}
+SHARES |= {"pixel-accuracy", "class-accuracy", "class-iou"}
+"""Metrics that are parts of a whole."""
 POINTS = 1500
 """Of a curve; more than a screen is wide."""
 
@@ -143,7 +146,8 @@ def panel_of_metric(key: str, family: Sequence[Series], curves: Sequence[Row]) -
         title += f", {family[0].direction}"
     better = "".join({each.better for each in family})
     note = f"{better} is better; a ring marks the best" if better in ("lower", "higher") else ""
-    return Panel(title, "", note=note, small=True, steady=True).of(curves)
+    bounds = (0.0, 1.0) if key in SHARES else None
+    return Panel(title, "", note=note, small=True, steady=True, bounds=bounds).of(curves)
 
 
 def evaluated(
