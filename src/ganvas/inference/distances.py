@@ -67,7 +67,8 @@ def default_loss(method: Generator) -> Loss:
 def lpips_distance(x: Tensor, weights: str | Path | None) -> Distance:
     if weights is None:
         raise InputError(
-            "--loss lpips: wants the weights of torchvision's VGG16 as a file; name it with "
+            "--loss lpips: wants the weights of torchvision's VGG16; fetch "
+            "https://download.pytorch.org/models/vgg16-397923af.pth and name the file with "
             "--lpips-weights"
         )
     if x.shape[1] not in (1, 3):
