@@ -64,11 +64,15 @@ def test_a_stage_of_a_training_that_grows_takes_what_its_size_does():
 
 
 def test_what_a_process_takes_is_seen_where_the_system_tells():
-    peak = Peak(torch.device("cpu"))
-    if peak.read() is None:
+    if Peak(torch.device("cpu")).read() is None:
         pytest.skip("this system does not tell")
-    x = torch.ones(2**24)
-    del x
-    found = peak.read()
-    assert found is not None
-    assert found >= 2**24 * 4 * 0.9
+    # The system may take other pages from a large process meanwhile, which hides what is new.
+    for _ in range(8):
+        peak = Peak(torch.device("cpu"))
+        x = torch.ones(2**25)
+        del x
+        found = peak.read()
+        if found is not None and found >= 2**25 * 4 * 0.9:
+            break
+    else:
+        pytest.fail("134 million bytes were taken, and never seen")
