@@ -246,6 +246,7 @@ def test_a_study_shows_held_out_pictures(pictures, tmp_path):
     run = train(pictures, tmp_path / "run", hold_out=6, duration="3it")
     found = gather(ganvas.load(run, device="cpu"), str(pictures), None, 10)
     assert (found.split, len(found.real)) == ("held-out", 6)
+    assert not [note for note in found.notes if "trained on" in note]
 
 
 def test_a_line_that_a_kill_cut_off_takes_no_other_with_it(tmp_path):

@@ -155,8 +155,9 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
     """Train to the end, or until asked to stop."""
     t, c = training, training.config
     every = {name: c.interval(f"{name}_every") for name in ("log", "preview", "snapshot", "latest")}
-    if c.eval_every:
-        every["eval"] = Duration.parse(c.eval_every, "eval_every")
+    judging = t.judging
+    if judging:
+        every["eval"] = c.interval("eval_every")
     ema = None if c.ema is None else Duration.parse(c.ema, "ema")
     batches = t.data.batches(t.clock.images)
     began = time.perf_counter() - t.clock.seconds
@@ -192,13 +193,17 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
             numbered = every["snapshot"].passed_between(before, t.clock)
             latest = every["latest"].passed_between(before, t.clock)
             # While steps are being skipped, the last good snapshot is worth more than this one.
-            due = "eval" in every and every["eval"].passed_between(before, t.clock)
-            best = due and refuse_if_diverged(t) == 0 and judge(t)
+            best = (
+                judging is not None
+                and every["eval"].passed_between(before, t.clock)
+                and refuse_if_diverged(t) == 0
+                and judging.evaluate(t.method, t.run, t.clock)
+            )
             saved = stop or best or ((numbered or latest) and refuse_if_diverged(t) == 0)
             if saved:
                 snapshot(t, log)
-            if saved and best and t.judging:
-                t.judging.keep(t.run, t.clock)
+            if judging and best:
+                judging.keep(t.run, t.clock)
             if saved and numbered:
                 keep_latest_as(t.run, t.clock.label)
                 drop_old(t.run, c.keep)
@@ -225,13 +230,6 @@ def half_life_images(ema: Duration, training: Training) -> float:
     clock = training.clock
     sizes = {"ep": clock.epoch_size, "it": clock.latest, "kimg": 1000}
     return training.config.half_life_at(ema.amount * sizes[ema.unit], clock)
-
-
-def judge(training: Training) -> bool:
-    """Judge the networks by real pictures; whether they are among the best so far."""
-    t = training
-    t.engine.wait()
-    return t.judging is not None and t.judging.evaluate(t.method, t.run, t.clock)
 
 
 def write_log(training: Training, log: Log, watcher: Watcher) -> None:

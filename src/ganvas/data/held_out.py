@@ -3,8 +3,7 @@
 import hashlib
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain, islice, zip_longest
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from torch import Tensor
@@ -12,7 +11,14 @@ from torch import Tensor
 from ganvas.config import Settings
 from ganvas.data.bad import BadPicture
 from ganvas.data.decode import decode_entry
-from ganvas.data.layouts import Layout, one_domain, recognise, require_domains, split_off
+from ganvas.data.layouts import (
+    Layout,
+    in_turn,
+    one_domain,
+    recognise,
+    require_domains,
+    split_off,
+)
 from ganvas.data.paired import check_layout, pairs_of
 from ganvas.data.parts import to_tensor
 from ganvas.data.prepare import Preparation
@@ -85,10 +91,8 @@ def open_splits(config: Settings, kind: str, paired: bool = False) -> Splits:
     found = {}
     for name, folders in PARTS.items():
         split = next(filter(None, (find(layout, folder, config) for folder in folders)), None)
-        if name == "train" and split is not None:
-            split = trained_on(split, config.max_pictures)
         if name == HELD and held is not None:
-            split = find(held, "train", config)
+            split = find(held, "train", replace(config, max_pictures=None))
         if split is not None:
             found[name] = mixed(name, *split, paired=kind == "paired")
     if not found:
@@ -99,24 +103,10 @@ def open_splits(config: Settings, kind: str, paired: bool = False) -> Splits:
 Found = tuple[dict[str, list[Entry]], list[str]] | None
 
 
-def trained_on(split: tuple[dict[str, list[Entry]], list[str]], most: int | None) -> Found:
-    """What --max-pictures leaves of a training part: the first of each domain, where there are
-    classes of all in turn."""
-    entries, labels = split
-    if not labels:
-        return {domain: found[:most] for domain, found in entries.items()}, labels
-    places: dict[str, list[int]] = {}
-    for place, label in enumerate(labels):
-        places.setdefault(label, []).append(place)
-    in_turn = chain.from_iterable(zip_longest(*places.values()))
-    kept = sorted(islice((place for place in in_turn if place is not None), most))
-    chosen = {domain: [found[i] for i in kept] for domain, found in entries.items()}
-    return chosen, [labels[i] for i in kept]
-
-
 def unpaired(layout: Layout, part: str, config: Settings) -> Found:
     require_domains(layout, ("A", "B"), config.data)
-    found = {domain: layout.part(part + domain) for domain in "AB"}
+    most = config.max_pictures if part == "train" else None
+    found = {domain: layout.part(part + domain)[:most] for domain in "AB"}
     return (found, []) if all(found.values()) else None
 
 
@@ -124,12 +114,13 @@ def pairs(layout: Layout, part: str, config: Settings) -> Found:
     if not config.colorizes:
         check_layout(layout, config.data)
     rows, _ = pairs_of(layout, part, config)
+    rows = rows[: config.max_pictures] if part == "train" else rows
     return ({d: [row[i] for row in rows] for i, d in enumerate("AB")}, []) if rows else None
 
 
 def pictures(layout: Layout, part: str, config: Settings) -> Found:
     if part == "train":
-        by_class = one_domain(layout, config.data)
+        by_class = in_turn(one_domain(layout, config.data), config.max_pictures)
     elif layout.kind == "paired":
         by_class = classes_in(layout, part)
     else:

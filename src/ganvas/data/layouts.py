@@ -5,6 +5,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice, zip_longest
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -197,6 +198,13 @@ def one_domain(layout: Layout, source: str) -> dict[str, list[Entry]]:
         inner = PurePosixPath(entry.name).parts[above:]
         by_class[inner[0] if len(inner) > 1 else ""].append(entry)
     return {"": entries} if "" in by_class else dict(sorted(by_class.items()))
+
+
+def in_turn(by_class: dict[str, list[Entry]], most: int | None) -> dict[str, list[Entry]]:
+    """So many pictures at most, of all classes in turn, each class's first ones first."""
+    chosen = filter(None, chain.from_iterable(zip_longest(*by_class.values())))
+    kept = {entry.name for entry in islice(chosen, most)}
+    return {name: [e for e in found if e.name in kept] for name, found in by_class.items()}
 
 
 def beside_folders(layout: Layout) -> list[Entry]:

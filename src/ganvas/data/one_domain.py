@@ -1,11 +1,9 @@
 """Pictures of one domain, with the classes that their folders name where there are such."""
 
-from itertools import chain, islice, zip_longest
-
 import torch
 
 from ganvas.config import Settings
-from ganvas.data.layouts import Layout, beside_folders, one_domain, side_by_side
+from ganvas.data.layouts import Layout, beside_folders, in_turn, one_domain, side_by_side
 from ganvas.data.sampler import plain_draw
 from ganvas.data.sources import Entry
 from ganvas.data.training_set import Reading, Sample, TrainingSet
@@ -31,9 +29,8 @@ class OneDomain(TrainingSet):
 
     def pictures_of(self, domain: str) -> list[Entry]:
         """Where --max-pictures limits them, as many of each class as of any other."""
-        in_turn = filter(None, chain.from_iterable(zip_longest(*self.by_class.values())))
-        kept = {entry.name for entry in islice(in_turn, self.config.max_pictures)}
-        return [e for entries in self.by_class.values() for e in entries if e.name in kept]
+        kept = in_turn(self.by_class, self.config.max_pictures)
+        return [entry for entries in kept.values() for entry in entries]
 
     @property
     def notes(self) -> list[str]:

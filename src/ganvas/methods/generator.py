@@ -16,6 +16,7 @@ from ganvas.config import Preprocess
 from ganvas.errors import InputError, did_you_mean
 from ganvas.methods.adversarial import Adversarial, AdversarialSettings
 from ganvas.methods.base import Batch
+from ganvas.networks.stylegan import LEAST_BASE, MOST_BASE, halvings
 from ganvas.pictures import Picture, to_pil
 from ganvas.scales import range_of
 from ganvas.schedules import Policy
@@ -72,6 +73,22 @@ class GeneratorSettings(AdversarialSettings):
 
     def range_of(self, domain: str) -> str | None:
         return self.range
+
+
+class DoubledSizes:
+    """Settings of networks that begin with a small size and double it."""
+
+    def check_size(self, width: int, height: int, what: str) -> None:
+        base, doublings = halvings((height, width))
+        if not doublings or not LEAST_BASE <= min(base) <= MOST_BASE:
+            raise InputError(
+                f"{what}: wants a small size doubled again and again, such as 64 (4 doubled four "
+                "times), 80x48 (5x3) or 96 (3)"
+            )
+
+    @property
+    def size_step(self) -> int:
+        return 32
 
 
 class Generator(Adversarial):

@@ -16,8 +16,8 @@ import numpy as np
 
 from ganvas.config import HAIR, Stage, option_name
 from ganvas.errors import InputError
-from ganvas.methods.generator import GeneratorSettings
-from ganvas.networks.stylegan import MOST_BASE, Pyramid, Structure, halvings
+from ganvas.methods.generator import DoubledSizes, GeneratorSettings
+from ganvas.networks.stylegan import Pyramid, Structure, halvings
 
 Table = dict[int, float]
 """A number for each resolution that has one of its own."""
@@ -29,7 +29,7 @@ TICKS = "4:160,8:140,16:120,32:100,64:80,128:60,256:40,512:30,1024:20"
 
 
 @dataclass(kw_only=True)
-class GrowingSettings(GeneratorSettings):
+class GrowingSettings(DoubledSizes, GeneratorSettings):
     """Growing, and what goes by resolution"""
 
     structure: Structure = "growing"
@@ -84,18 +84,6 @@ class GrowingSettings(GeneratorSettings):
         if any(size % 1 for size in self.tables["minibatch_dict"].values()):
             raise InputError(f"--minibatch-dict {self.minibatch_dict}: batches are whole numbers")
         self.check_size(*self.width_height, f"--size {self.size}")
-
-    def check_size(self, width: int, height: int, what: str) -> None:
-        base, doublings = halvings((height, width))
-        if not doublings or not FIRST - 1 <= min(base) <= MOST_BASE:
-            raise InputError(
-                f"{what}: wants a small size doubled again and again, such as 64 (4 doubled four "
-                "times), 80x48 (5x3) or 96 (3)"
-            )
-
-    @property
-    def size_step(self) -> int:
-        return 32
 
     @property
     def grows(self) -> bool:

@@ -15,9 +15,9 @@ from ganvas.losses import total
 from ganvas.methods.adversarial import ObjectiveName
 from ganvas.methods.annealing import AnnealingSettings
 from ganvas.methods.base import Batch, frozen
-from ganvas.methods.generator import Generator
+from ganvas.methods.generator import DoubledSizes, Generator
 from ganvas.networks.r3gan import DiscriminatorNetwork, GeneratorNetwork, Stages
-from ganvas.networks.stylegan import LEAST_BASE, MOST_BASE, halvings
+from ganvas.networks.stylegan import halvings
 
 Preset = Literal["tiny", "small", "cifar10", "ffhq64", "ffhq256", "imagenet32", "imagenet64"]
 GROUP = 16
@@ -25,7 +25,7 @@ GROUP = 16
 
 
 @dataclass(kw_only=True)
-class Config(AnnealingSettings):
+class Config(DoubledSizes, AnnealingSettings):
     """R3GAN"""
 
     preset: Preset | None = None
@@ -117,18 +117,6 @@ class Config(AnnealingSettings):
         self.below_one("beta1")
         self.check_size(*self.width_height, f"--size {self.size}")
         _ = self.network_stages  # refuses widths that are none
-
-    def check_size(self, width: int, height: int, what: str) -> None:
-        base, doublings = halvings((height, width))
-        if not doublings or not LEAST_BASE <= min(base) <= MOST_BASE:
-            raise InputError(
-                f"{what}: wants a small size doubled again and again, such as 64 (4 doubled four "
-                "times), 80x48 (5x3) or 96 (3)"
-            )
-
-    @property
-    def size_step(self) -> int:
-        return 32
 
     @property
     def network_stages(self) -> Stages:

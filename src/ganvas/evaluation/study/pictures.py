@@ -28,6 +28,10 @@ from ganvas.pictures import as_rgb, from_unit, to_unit
 Anything = TypeVar("Anything")
 Pairing = Literal["same", "random"]
 Watch = Callable[[Iterable[Tensor], float], Iterable[Tensor]]
+TRAINED_ON = (
+    "the data has no test or val part: real pictures, and inputs of translations, are those that "
+    "were trained on"
+)
 HELD_OUT = ("test", "val", "valid", "validation")
 DIRECTIONS: tuple[Direction, ...] = ("AtoB", "BtoA")
 
@@ -138,7 +142,11 @@ def gather(
                 f"--pairing {pairing}: pictures from noise have no inputs; leave it out"
             )
         found = generated(method, layout, source, count, seed, watch)
-    return replace(found, split=HELD) if held else found
+    if held:
+        return replace(found, split=HELD)
+    if found.split == "train":
+        found.notes.append(TRAINED_ON)
+    return found
 
 
 def translated(
@@ -259,11 +267,6 @@ def together(
     if channels not in (1, 3):
         notes.append(
             f"of {channels} channels only the first {3 if channels > 3 else 1} can be seen"
-        )
-    if split == "train":
-        notes.append(
-            "the data has no test or val part: real pictures, and inputs of translations, are "
-            "those that were trained on"
         )
 
     def shown(pictures: Sequence[np.ndarray], called: Sequence[str]) -> list[Shown]:
