@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from kinds import OWN_VARIANTS, SMALL, batch_of, discriminators, input_of, judged, make
 from torch import Tensor
 
 from ganvas.losses.objectives import OBJECTIVES
@@ -12,38 +13,7 @@ from ganvas.losses.penalties import gradient_penalty, r1, r2
 from ganvas.memory import step_memory
 from ganvas.methods import METHODS, method_class
 from ganvas.methods.adversarial import Adversarial
-from ganvas.methods.base import Method
-from ganvas.methods.cyclegan import CycleGAN
-from ganvas.methods.dcgan import DCGAN
-from ganvas.methods.pix2pix import Pix2Pix
-from ganvas.methods.r3gan import R3GAN
-from ganvas.methods.stylegan import StyleGAN
-from ganvas.networks.r3gan import ResidualBlock
 
-SMALL = {
-    "cyclegan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
-    "dcgan": {"size": 16, "ngf": 4, "ndf": 4, "nz": 5},
-    "pix2pix": {"size": 32, "ngf": 4, "ndf": 4, "n_downs": 5, "n_layers": 2},
-    "r3gan": {
-        "size": 16,
-        "widths": "8,8,4",
-        "n_blocks": 1,
-        "cardinality": 2,
-        "nz": 5,
-        "r1_gamma": 0,
-        "r2_gamma": 0,
-    },
-    "stylegan": {
-        "size": 16,
-        "lod_initial_resolution": 16,
-        "fmap_max": 8,
-        "nz": 8,
-        "nw": 8,
-        "mapping_layers": 2,
-        "mapping_fmaps": 8,
-        "r1_gamma": 0,
-    },
-}
 SHARED_VARIANTS: list[dict[str, Any]] = [
     {},
     {"ema": "1kimg"},
@@ -58,83 +28,11 @@ SHARED_VARIANTS: list[dict[str, Any]] = [
     {"objective": "rpgan", "r1_gamma": 1, "r2_gamma": 1},
     {"lr_D": 0.001},
 ]
-OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
-    "cyclegan": [
-        {"norm": "batch"},
-        {"norm": "none"},
-        {"generator": "unet", "n_downs": 5, "ngf": 2},
-        {"discriminator": "pixel"},
-        {"dropout": True},
-        {"antialias": "both"},
-        {"direction": "BtoA"},
-        {"lambda_identity": 0, "pool_size": 0},
-    ],
-    "dcgan": [
-        {"size": "31x17"},
-        {"size": 64},
-        {"conditional": True},
-        {"norm_D": "layer", "conditional": True, "objective": "wgan", "gp": 10},
-        {"norm_D": "instance"},
-        {"norm_D": "none"},
-    ],
-    "pix2pix": [
-        {"norm": "none"},
-        {"size": 64, "n_downs": 6},
-        {"size": 64, "norm": "instance"},
-        {"generator": "resnet", "n_blocks": 1},
-        {"discriminator": "pixel"},
-        {"dropout": False},
-        {"direction": "BtoA"},
-        {"lambda_L1": 0},
-    ],
-    "r3gan": [
-        {"r1_gamma": 2, "r2_gamma": 2},
-        {"size": "20x12", "conditional": True},
-        {"n_blocks": 2, "expansion": 1, "cardinality": 1},
-        {"r1_gamma": 5, "r1_gamma_end": 0, "anneal": "1it"},
-    ],
-    "stylegan": [
-        {"lod_initial_resolution": 4, "r1_gamma": 10},
-        {"structure": "fixed"},
-        {"structure": "skip"},
-        {"size": "20x12", "conditional": True},
-        {"style_mixing_prob": 1},
-        {"mbstd_group": 1, "objective": "wgan", "gp": 10, "drift": 0.001},
-    ],
-}
-CLASSES = ("cat", "dog", "emu")
 
 
 @pytest.fixture(params=list(METHODS))
 def kind(request: pytest.FixtureRequest):
     return method_class(request.param)
-
-
-def make(kind, **changes) -> Adversarial:
-    torch.manual_seed(0)
-    config = kind.Config.from_mapping(SMALL[kind.name] | changes)
-    method = kind(config, dict.fromkeys(kind.domains, 3), CLASSES)
-    for block in method.modules():
-        if isinstance(block, ResidualBlock):
-            # It begins as the identity, and then only its last layer has a gradient.
-            torch.nn.init.normal_(block.reduce.weight, 0, 0.1)
-    return method
-
-
-def batch_of(method: Method, count: int = 2) -> dict[str, Tensor]:
-    size = method.config.width_height
-    batch = {d: torch.rand(count, 3, *size[::-1]) * 2 - 1 for d in method.domains}
-    return batch | {"labels": torch.arange(count) % len(CLASSES)}
-
-
-def discriminators(method: Method) -> list[str]:
-    return [name for name in method.networks() if name.startswith("D")]
-
-
-def input_of(D: torch.nn.Module, method: Method) -> Tensor:
-    """What that discriminator could be shown: of as many channels as it takes."""
-    channels = next(p.shape[1] for p in D.parameters() if p.ndim == 4)
-    return torch.rand(2, channels, *method.config.width_height[::-1]) * 2 - 1
 
 
 def gradients_of_D(method: Adversarial, batch: dict[str, Tensor]) -> list[Tensor]:
@@ -236,28 +134,6 @@ def test_penalties_are_float32_under_autocast(kind, penalty):
     for a, b in zip(*found, strict=True):
         assert b.dtype == torch.float32
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
-
-
-def judged(method: Adversarial, batch: dict[str, Tensor]) -> dict[str, tuple]:
-    """Of each discriminator: itself, real pictures and generated ones of this step, and which
-    part of its loss is taken. The chance is that of `torch.manual_seed(1)`."""
-    torch.manual_seed(1)
-    if isinstance(method, DCGAN):
-        x = batch["pictures"]
-        return {"D": (method.D, x, method.G(torch.randn(len(x), method.nz)).detach(), 1.0)}
-    if isinstance(method, R3GAN | StyleGAN):
-        x = batch["pictures"]
-        return {"D": (method.D, x, method.drawn(len(x), None).detach(), 1.0)}
-    if isinstance(method, Pix2Pix):
-        x, y = batch["A"], batch["B"]
-        pairs = (torch.cat([x, other], 1) for other in (y, method.G(x).detach()))
-        return {"D": (method.D, *pairs, 1.0)}
-    assert isinstance(method, CycleGAN)
-    x, y = batch["A"], batch["B"]
-    return {
-        "D_A": (method.D_A, y, method.G_A(x).detach(), 0.5),
-        "D_B": (method.D_B, x, method.G_B(y).detach(), 0.5),
-    }
 
 
 def loss_of(name: str, losses: dict[str, Tensor]) -> Tensor:

@@ -138,7 +138,3 @@ class CycleGAN(Translator):
                 f"that way; import it too, or take --direction {other}"
             )
         return self.best(name)
-
-    @property
-    def smallest(self) -> int:
-        return self.config.smallest_translated

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganvas.colour import lab_to_rgb
 from ganvas.config import option_name
@@ -15,8 +15,8 @@ from ganvas.errors import InputError
 from ganvas.losses import total
 from ganvas.losses.reconstruction import l1
 from ganvas.methods.adversarial import ObjectiveName
-from ganvas.methods.base import Batch, Direction, frozen
-from ganvas.methods.translator import Translator, TranslatorSettings
+from ganvas.methods.base import Batch, frozen
+from ganvas.methods.translator import OneWay, TranslatorSettings
 from ganvas.networks.init import init_weights
 from ganvas.networks.norms import Norm, use_own_statistics
 from ganvas.scales import LAB
@@ -75,7 +75,7 @@ class Config(TranslatorSettings):
         return (self.statistics or ("own" if self.batch_size == 1 else "running")) == "own"
 
 
-class Pix2Pix(Translator):
+class Pix2Pix(OneWay):
     """G: (x, z) -> y, judged by D beside its input, and held to the y that belongs to x.
 
     z is dropout (section 3.1). In use it is off, so that a picture has one translation, where the
@@ -144,24 +144,11 @@ class Pix2Pix(Translator):
             y, y_ = coloured(x, y), coloured(x, y_)
         return {f"real_{X}": x, f"fake_{Y}": y_, f"real_{Y}": y}
 
-    def translator(self, direction: Direction) -> nn.Module:
-        trained = self.config.direction
-        if direction != trained:
-            raise InputError(
-                f"--direction {direction}: this run has learnt {trained} only, as pix2pix learns "
-                f"one direction; take --direction {trained}"
-            )
-        return self.best("G")
-
     @property
     def notes(self) -> list[str]:
         small = self.config.generator == "unet" and self.config.n_downs == 5
         none = ["--n-downs 5: so small a unet has no layer with dropout"]
         return [*(none if small and self.config.dropout else []), *super().notes]
-
-    @property
-    def smallest(self) -> int:
-        return self.config.smallest_translated
 
 
 def coloured(lightness: Tensor, chroma: Tensor) -> Tensor:

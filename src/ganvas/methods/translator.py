@@ -1,7 +1,8 @@
 """Methods that turn pictures of one domain into pictures of the other."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -163,6 +164,14 @@ class Translator(Adversarial):
     """A method that turns a picture of one domain into a picture of the other."""
 
     shows_real = True
+    one_way: ClassVar[bool] = False
+    """Whether a training learns one direction, that of its settings, and not both."""
+
+    def __init__(
+        self, config: TranslatorSettings, channels: Mapping[str, int], classes: Sequence[str] = ()
+    ) -> None:
+        super().__init__(config, channels, classes)
+        self.settings = config
 
     def translator(self, direction: Direction) -> nn.Module:
         """The network for that direction, in the words of the data's folders."""
@@ -171,7 +180,7 @@ class Translator(Adversarial):
     @property
     def smallest(self) -> int:
         """The least height and width that the translators take."""
-        return 1
+        return self.settings.smallest_translated
 
     @torch.no_grad()
     def translate(self, picture: AnyPicture, direction: Direction = "AtoB") -> AnyPicture:
@@ -268,6 +277,21 @@ class Translator(Adversarial):
                 "snapshot"
             )
         return y.to(x.dtype)
+
+
+class OneWay(Translator):
+    """A translator by its generator G, which learns one direction."""
+
+    one_way = True
+
+    def translator(self, direction: Direction) -> nn.Module:
+        learnt = self.settings.direction
+        if direction != learnt:
+            raise InputError(
+                f"--direction {direction}: this run has learnt {learnt} only, as {self.name} "
+                f"learns one direction; take --direction {learnt}"
+            )
+        return self.best("G")
 
 
 def check_direction(direction: str) -> None:

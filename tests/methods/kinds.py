@@ -1,0 +1,153 @@
+"""Small methods of every kind, for what all of them must pass."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganvas.methods.adversarial import Adversarial
+from ganvas.methods.base import Method
+from ganvas.networks.r3gan import ResidualBlock
+
+SMALL = {
+    "cyclegan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
+    "dcgan": {"size": 16, "ngf": 4, "ndf": 4, "nz": 5},
+    "pix2pix": {"size": 32, "ngf": 4, "ndf": 4, "n_downs": 5, "n_layers": 2},
+    "r3gan": {
+        "size": 16,
+        "widths": "8,8,4",
+        "n_blocks": 1,
+        "cardinality": 2,
+        "nz": 5,
+        "r1_gamma": 0,
+        "r2_gamma": 0,
+    },
+    "stylegan": {
+        "size": 16,
+        "lod_initial_resolution": 16,
+        "fmap_max": 8,
+        "nz": 8,
+        "nw": 8,
+        "mapping_layers": 2,
+        "mapping_fmaps": 8,
+        "r1_gamma": 0,
+    },
+}
+"""Settings with which a step takes a moment."""
+OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "cyclegan": [
+        {"norm": "batch"},
+        {"norm": "none"},
+        {"generator": "unet", "n_downs": 5, "ngf": 2},
+        {"discriminator": "pixel"},
+        {"dropout": True},
+        {"antialias": "both"},
+        {"direction": "BtoA"},
+        {"lambda_identity": 0, "pool_size": 0},
+    ],
+    "dcgan": [
+        {"size": "31x17"},
+        {"size": 64},
+        {"conditional": True},
+        {"norm_D": "layer", "conditional": True, "objective": "wgan", "gp": 10},
+        {"norm_D": "instance"},
+        {"norm_D": "none"},
+    ],
+    "pix2pix": [
+        {"norm": "none"},
+        {"size": 64, "n_downs": 6},
+        {"size": 64, "norm": "instance"},
+        {"generator": "resnet", "n_blocks": 1},
+        {"discriminator": "pixel"},
+        {"dropout": False},
+        {"direction": "BtoA"},
+        {"lambda_L1": 0},
+    ],
+    "r3gan": [
+        {"r1_gamma": 2, "r2_gamma": 2},
+        {"size": "20x12", "conditional": True},
+        {"n_blocks": 2, "expansion": 1, "cardinality": 1},
+        {"r1_gamma": 5, "r1_gamma_end": 0, "anneal": "1it"},
+    ],
+    "stylegan": [
+        {"lod_initial_resolution": 4, "r1_gamma": 10},
+        {"structure": "fixed"},
+        {"structure": "skip"},
+        {"size": "20x12", "conditional": True},
+        {"style_mixing_prob": 1},
+        {"mbstd_group": 1, "objective": "wgan", "gp": 10, "drift": 0.001},
+    ],
+}
+"""Settings of a method's own that its step must bear."""
+CLASSES = ("cat", "dog", "emu")
+
+
+def make(kind, **changes) -> Adversarial:
+    torch.manual_seed(0)
+    config = kind.Config.from_mapping(SMALL[kind.name] | changes)
+    method = kind(config, dict.fromkeys(kind.domains, 3), CLASSES)
+    for block in method.modules():
+        if isinstance(block, ResidualBlock):
+            # It begins as the identity, and then only its last layer has a gradient.
+            torch.nn.init.normal_(block.reduce.weight, 0, 0.1)
+    return method
+
+
+def batch_of(method: Method, count: int = 2) -> dict[str, Tensor]:
+    size = method.config.width_height
+    batch = {d: torch.rand(count, 3, *size[::-1]) * 2 - 1 for d in method.domains}
+    return batch | {"labels": torch.arange(count) % len(CLASSES)}
+
+
+def discriminators(method: Method) -> list[str]:
+    return [name for name in method.networks() if name.startswith("D")]
+
+
+def input_of(D: torch.nn.Module, method: Method) -> Tensor:
+    """What that discriminator could be shown: of as many channels as it takes."""
+    channels = next(p.shape[1] for p in D.parameters() if p.ndim == 4)
+    return torch.rand(2, channels, *method.config.width_height[::-1]) * 2 - 1
+
+
+Judged = tuple[torch.nn.Module, Tensor, Tensor, float]
+"""A discriminator, real pictures, generated ones, and which part of its loss is taken."""
+
+
+def judged(method: Adversarial, batch: dict[str, Tensor]) -> dict[str, Judged]:
+    """What each discriminator sees in this step. The chance is that of `torch.manual_seed(1)`."""
+    torch.manual_seed(1)
+    return JUDGED[method.name](method, batch)
+
+
+def judged_in_pairs(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
+    x, y = batch["A"], batch["B"]
+    real, fake = (torch.cat([x, other], 1) for other in (y, method.G(x).detach()))
+    return {"D": (method.D, real, fake, 1.0)}
+
+
+def judged_both_ways(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
+    x, y = batch["A"], batch["B"]
+    return {
+        "D_A": (method.D_A, y, method.G_A(x).detach(), 0.5),
+        "D_B": (method.D_B, x, method.G_B(y).detach(), 0.5),
+    }
+
+
+def judged_from_noise(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
+    x = batch["pictures"]
+    return {"D": (method.D, x, method.G(torch.randn(len(x), method.nz)).detach(), 1.0)}
+
+
+def judged_as_drawn(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
+    x = batch["pictures"]
+    return {"D": (method.D, x, method.drawn(len(x), None).detach(), 1.0)}
+
+
+JUDGED: dict[str, Callable[[Any, dict[str, Tensor]], dict[str, Judged]]] = {
+    "cyclegan": judged_both_ways,
+    "dcgan": judged_from_noise,
+    "pix2pix": judged_in_pairs,
+    "r3gan": judged_as_drawn,
+    "stylegan": judged_as_drawn,
+}
