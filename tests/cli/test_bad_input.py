@@ -50,6 +50,8 @@ def place(tmp_path_factory: pytest.TempPathFactory, tiny_run: Path) -> Path:
     (here / "empty").mkdir()
     (here / "paired" / "train").mkdir(parents=True)
     noise(0, 40, 80, 3).save(here / "paired" / "train" / "1.png")
+    (here / "split" / "train").mkdir(parents=True)
+    noise(0, 40, 40, 3).save(here / "split" / "train" / "1.png")
     (here / "no.zip").write_bytes(b"no zip")
     (here / "unknown.yaml").write_text("size: 32\nlamda_A: 5\n")
     (here / "wrong.yaml").write_text("batch_size: many\n")
@@ -85,10 +87,10 @@ CASES = {
         "train cyclegan --data without-b",
         "--data without-b: there are no pictures in trainB/ (found",
     ),
-    "pairs for cyclegan": (
-        "train cyclegan --data paired",
-        "--data paired: looks paired",
-        "wants the folders trainA/ and trainB/; `ganvas data check paired` says more",
+    "pictures of one domain for cyclegan": (
+        "train cyclegan --data split",
+        "train/1.png: is 40x40 and no wider than high, so not A and B side by side.",
+        "Two domains are the folders trainA/ and trainB/, or the halves of pictures that show both",
     ),
     "an unreadable picture": (
         f"train cyclegan --data noise {TINY}",

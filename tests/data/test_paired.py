@@ -1,5 +1,6 @@
 """Pairs: both pictures of one thing, cut and flipped alike, or a sentence on what is none."""
 
+import io
 import shutil
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from making import noise
 from PIL import Image, ImageChops
 
 from ganvas.config import Settings
+from ganvas.data.held_out import open_splits
 from ganvas.data.opening import open_training_set
 from ganvas.data.paired import Paired
+from ganvas.data.samples import sample_entries
 from ganvas.errors import InputError
 
 
@@ -297,3 +300,50 @@ def test_what_holds_no_pairs_is_refused_with_what_is_wanted(tmp_path):
         opened(tmp_path)
     with pytest.raises(InputError, match=r"sample:streets: equal names .* are no pairs"):
         opened(Path("sample:streets"), size=32, load_size=32)
+
+
+def test_a_method_for_unpaired_pictures_learns_from_the_halves_of_pairs(tmp_path: Path):
+    """Drawn independently, so that nothing tells which belong together."""
+    folder = sheets(tmp_path / "set", train=6, test=2)
+    config = Settings.from_mapping({"size": 8, "load_size": 8, "flip": False, "data": folder})
+    found = open_training_set("unpaired", config)
+    assert (found.epoch_size, list(found.fingerprints)) == (6, ["trainA", "trainB"])
+    assert any("drawn independently" in note for note in found.notes)
+    samples = [found[k] for k in range(12)]
+    together = [are_pairs(sample["A"], sample["B"]) for sample in samples]
+    assert not all(together)
+    halves = opened(folder)
+    for domain in "AB":
+        known = [halves[k][domain] for k in range(6)]
+        assert all(any(torch.equal(s[domain], x) for x in known) for s in samples)
+    assert are_pairs(found.fixed["A"], found.fixed["B"])
+
+
+def test_halves_of_pairs_are_held_out_together_and_judged_as_pairs(tmp_path: Path):
+    folder = sheets(tmp_path / "set", train=6)
+    config = Settings.from_mapping(
+        {"size": 8, "load_size": 8, "flip": False, "data": folder, "hold_out": 2}
+    )
+    trained = open_training_set("unpaired", config)
+    held = open_splits(config, "unpaired").get()
+    assert (held.name, held.paired) == ("held-out", True)
+    names = [entry.name for entry in held.entries["A"]]
+    assert names == [entry.name for entry in held.entries["B"]]
+    seen = {s.entry.name for part in trained.parts.values() for s in part.seen}
+    assert len(seen) == 4
+    assert not seen & set(names)
+
+
+def test_the_street_pairs_show_the_streets_of_the_unpaired_set():
+    pairs, streets = (
+        {entry.name: entry for entry in sample_entries(name, (32, 32))}
+        for name in ("street-pairs", "streets")
+    )
+    for part, a, b in (("test", "testA", "testB"), ("train", None, "trainB")):
+        whole = Image.open(io.BytesIO(pairs[f"{part}/0007.png"].read()))
+        assert whole.size == (64, 32)
+        for half, name in enumerate((a, b)):
+            if name is not None:
+                alone = Image.open(io.BytesIO(streets[f"{name}/0007.png"].read()))
+                cut = whole.crop((32 * half, 0, 32 * half + 32, 32))
+                assert cut.tobytes() == alone.tobytes()

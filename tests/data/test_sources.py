@@ -142,7 +142,8 @@ def test_a_missing_source_is_named(tmp_path):
     assert refused(place) == f"--data {place}: there is no such folder or zip"
     assert (
         refused("")
-        == "--data: is missing; give a folder, a zip, or sample:streets or sample:shapes"
+        == "--data: is missing; give a folder, a zip, or sample:streets, sample:street-pairs or "
+        "sample:shapes"
     )
 
 

@@ -56,13 +56,15 @@ def sample(
     Parameters
     ----------
     name
-        Which one: streets (label maps and pictures, for translation) or shapes (five classes,
-        for pictures from noise).
+        Which one: streets (label maps and pictures, for translation without pairs), street-pairs
+        (both side by side, for translation from pairs) or shapes (five classes, for pictures from
+        noise).
     folder
-        Where to write a folder for each part (trainA, trainB, testA, testB) or each class; must
+        Where to write a folder for each part (trainA, trainB, testA, testB; train, test) or each class; must
         be new or empty.
     size
-        N or WxH of the pictures; left out: 128 for streets, 64 for shapes.
+        N or WxH of the pictures; left out: 128 for streets, 128 for street-pairs, 64 for
+        shapes.
     count
         Pictures in each training part or class; left out: 400.
     seed

@@ -83,7 +83,9 @@ def open_splits(config: Settings, kind: str, paired: bool = False) -> Splits:
     if not config.data:
         raise InputError("--data: this run was imported and has no pictures of its own; name some")
     layout = recognise(open_source(config.data, config.load_width_height))
-    kind = "paired" if paired and kind == "unpaired" else kind
+    # What shows A and B side by side is pairs, whoever trained on its halves.
+    whole_pairs = layout.kind == "paired"
+    kind = "paired" if (paired or whole_pairs) and kind == "unpaired" else kind
     find = {"unpaired": unpaired, "paired": pairs, "pictures": pictures}[kind]
     held = None
     if config.hold_out:

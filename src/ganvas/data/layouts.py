@@ -9,7 +9,7 @@ from itertools import chain, islice, zip_longest
 from pathlib import PurePosixPath
 from typing import Literal
 
-from ganvas.data.sources import Entry
+from ganvas.data.sources import Entry, Half
 from ganvas.errors import InputError
 
 Pair = tuple[Entry, Entry]
@@ -20,6 +20,8 @@ DOMAIN_FOLDERS = {"traina", "trainb", "testa", "testb", "vala", "valb"}
 SPLIT_FOLDERS = {"train", "val", "valid", "validation", "test"}
 ASIDE = {"testA", "testB", "valA", "valB", "val", "valid", "validation", "test"}
 """Parts that nothing is trained on."""
+APART = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+"""Folders of pairs side by side, and what those of their halves would be called."""
 SHARED_SHAPE = 1.02
 """Pictures whose width to height differ by less have one shape."""
 
@@ -83,6 +85,20 @@ def split_off(layout: Layout, count: int, source: str) -> tuple[Layout, Layout]:
             held[name] = [e for e in layout.part(name) if e.name in taken]
             kept[name] = [e for e in layout.part(name) if e.name not in taken]
     return replace(layout, parts=kept), replace(layout, parts=held)
+
+
+def taken_apart(layout: Layout) -> Layout:
+    """Pairs side by side as two domains: of `train`, `trainA` and `trainB` are the halves, and so
+    on. Other layouts as they are."""
+    if layout.kind != "paired":
+        return layout
+    parts: dict[str, list[Entry]] = {
+        folder + domain: [Half(entry, domain) for entry in layout.part(part)]
+        for part, folder in APART.items()
+        if layout.part(part)
+        for domain in ("A", "B")
+    }
+    return replace(layout, kind="unpaired", parts=parts)
 
 
 def place_of(entry: Entry, below: int) -> tuple[str, str]:

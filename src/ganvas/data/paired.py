@@ -115,7 +115,8 @@ def check_layout(layout: Layout, source: str) -> None:
         if source.startswith("sample:"):
             raise InputError(
                 f"--data {source}: equal names in trainA and trainB show different things here, so "
-                "they are no pairs; a method for unpaired pictures learns from them, as cyclegan"
+                "they are no pairs; a method for unpaired pictures learns from them, as cyclegan, "
+                "and sample:street-pairs has pairs"
             )
 
 

@@ -122,7 +122,8 @@ def open_source(source: str, size: tuple[int, int] | None = None) -> list[Entry]
 
 
 def samples() -> str:
-    return " or ".join(f"sample:{name}" for name in SAMPLES)
+    *first, last = (f"sample:{name}" for name in SAMPLES)
+    return f"{', '.join(first)} or {last}"
 
 
 def files_in(source: str) -> list[str]:

@@ -20,7 +20,8 @@ class Sample:
     parts: dict[str, int]
     """How many pictures each folder holds: a domain's part, or a class."""
     draw: Callable[[str, int, int, int, int], np.ndarray]
-    """(part, index, seed, width, height) -> (height, width, 3) uint8."""
+    """(part, index, seed, width, height) -> (height, width, 3) uint8; twice as wide where it shows
+    two side by side."""
     size: tuple[int, int]
     smallest: int
     """The least width and height that it can be drawn at."""
@@ -46,6 +47,29 @@ SAMPLES: dict[str, Sample] = {
                 "ngf": 16,
                 "ndf": 24,
                 "lambda_identity": 0.0,
+                "lr": 0.0005,
+                "batch_size": 1,
+                "ema": "0.5kimg",
+                "duration": "5min",
+            }
+        },
+    ),
+    "street-pairs": Sample(
+        parts=streets.SIDE_BY_SIDE,
+        draw=streets.draw_part,
+        size=(128, 128),
+        smallest=32,
+        about="the scenes of streets' photos, label map and picture side by side",
+        pairs=streets.PAIRS,
+        suggests={
+            "pix2pix": {
+                "size": "64",
+                "generator": "resnet",
+                "n_blocks": 3,
+                "ngf": 16,
+                "ndf": 24,
+                "norm": "instance",
+                "dropout": False,
                 "lr": 0.0005,
                 "batch_size": 1,
                 "ema": "0.5kimg",
@@ -135,7 +159,7 @@ def sample_pairs(
     a, b = sample.pairs[part]
     return [
         (SampleEntry(name, a, i, width, height), SampleEntry(name, b, i, width, height))
-        for i in range(sample.parts[b])
+        for i in range(sample.parts.get(b, sample.parts.get(part, 0)))
     ]
 
 
