@@ -33,6 +33,7 @@ MAY_IMPORT = {
     | {"methods", "data", "runs", "engine", "loop", "weights", "auto", "rehearsal", "judging"},
     "inference": HELPERS | {"methods", "data", "runs", "engine", "networks", "losses"},
     "progress": HELPERS | {"runs", "loop"},
+    "bench": {"*"},
     "api": HELPERS
     | {"methods", "runs", "training", "inference", "progress", "weights", "evaluation", "engine"},
     "web": {"*"},

@@ -22,6 +22,7 @@ COMMANDS = {
     "export": ("export:export", "Write a trained network for use without ganvas."),
     "study": ("study:study", "Ask people which of two pictures is real."),
     "compare": ("compare:compare", "Show runs side by side."),
+    "bench": ("bench:bench", "Train a table of methods and lay the results side by side."),
     "report": ("report:report", "Write a run's report.html anew."),
     "data": ("data:app", "Look at picture sets, write built-in ones, fetch published ones."),
     "methods": ("methods:methods", "List the methods, and every option of one."),

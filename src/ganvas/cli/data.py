@@ -60,8 +60,8 @@ def sample(
         (both side by side, for translation from pairs) or shapes (five classes, for pictures from
         noise).
     folder
-        Where to write a folder for each part (trainA, trainB, testA, testB; train, test) or each class; must
-        be new or empty.
+        Where to write a folder for each part (trainA, trainB, testA, testB; train, test) or each
+        class; must be new or empty.
     size
         N or WxH of the pictures; left out: 128 for streets, 128 for street-pairs, 64 for
         shapes.

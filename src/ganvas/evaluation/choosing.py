@@ -46,6 +46,8 @@ class Options:
     """Of the classes in label maps: a file, a list, or a known one. Left out, it is found."""
     truncation: float | None = None
     seed: int = 0
+    skip_unfit: bool = False
+    """Leave out metrics that were asked for and cannot be had, and say so, in place of refusing."""
 
     def __post_init__(self) -> None:
         if self.count < 4:
@@ -86,10 +88,16 @@ def choose(method: Method, options: Options, paired: bool) -> Choice:
         raise InputError(f"--paired: is for what translates; leave it out for {method.name}")
     if options.metrics is not None:
         keys = chosen(options.metrics)
-        for key in keys:
-            if reason := obstacle(key, method, directions, paired, options):
-                raise InputError(f"--metrics {key}: {reason}")
-        return Choice(keys, [], directions)
+        unfit = {
+            key: reason
+            for key in keys
+            if (reason := obstacle(key, method, directions, paired, options))
+        }
+        if unfit and not options.skip_unfit:
+            key, reason = next(iter(unfit.items()))
+            raise InputError(f"--metrics {key}: {reason}")
+        said = [f"{key}: left out, for it {reason}" for key, reason in unfit.items()]
+        return Choice([key for key in keys if key not in unfit], said, directions)
     wanted = list(GENERATED if isinstance(method, Generator) else TRANSLATED)
     if paired and isinstance(method, Translator):
         wanted = [*PAIRED, "lpips", *wanted]

@@ -218,7 +218,12 @@ class Judge:
         if fake is not None:
             yield from self.set_results(method, self.real(Y), fake, Y, way, [])
         if self.choice.needs("classes"):
-            yield from self.class_results(method, way)
+            try:
+                yield from self.class_results(method, way)
+            except InputError as error:
+                if not self.options.skip_unfit:
+                    raise
+                self.say(f"{', '.join(self.choice.needs('classes'))}: left out: {error}")
 
     def class_results(self, method: Translator, way: Direction) -> Iterator[Result]:
         """How far translations show the classes of label maps: see docs/segmentation.md."""
@@ -237,7 +242,7 @@ class Judge:
         network = about["network"]
         extractor = {"recipe": about["judge"], "palette": about["palette"]}
         extractor |= {"sha256": network["hash"]} if network else {}
-        origin |= {"split": about["part"], "extractor": extractor}
+        origin |= {"split": about["part"], "extractor": extractor, "task": about["task"]}
         origin |= {"data": {"source": about["data"], "fingerprint": about["fingerprint"]}}
         for key in self.choice.needs("classes"):
             metric = METRICS[key]

@@ -56,6 +56,8 @@ class Wanted(NamedTuple):
     most: int = 6
     """Pictures of the data to translate."""
     device: str = "auto"
+    paired: bool = False
+    """Unpaired pictures of equal names belong together."""
 
 
 def side_by_side(runs: Iterable[tuple[str, Path]], wanted: Wanted) -> Shown:
@@ -77,7 +79,7 @@ def side_by_side(runs: Iterable[tuple[str, Path]], wanted: Wanted) -> Shown:
                 continue
             assert isinstance(method, Translator)
             if inputs is None:
-                inputs = FromFiles(files) if files else FromData(name, method, wanted.most)
+                inputs = FromFiles(files) if files else FromData(name, method, wanted)
             for way in directions_of(method, wanted.direction):
                 column = Column(name, "", inputs.through(method, way))
                 answers.setdefault(way, []).append(column)
@@ -155,9 +157,9 @@ class Inputs:
 class FromData(Inputs):
     """The first pictures of a run's held-out part, which each run sees at its own size."""
 
-    def __init__(self, name: str, method: Translator, count: int) -> None:
-        splits = open_splits(method.config, method.data)
-        self.split: Split = splits.get().first(count)
+    def __init__(self, name: str, method: Translator, wanted: Wanted) -> None:
+        splits = open_splits(method.config, method.data, wanted.paired)
+        self.split: Split = splits.get().first(wanted.most)
         self.paired, self.first = self.split.paired, method
         kept = {
             "train": "that it was trained on",

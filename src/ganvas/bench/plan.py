@@ -1,0 +1,350 @@
+"""What a bench compares: rows of methods and options, on which data, by which metrics, and in
+which tables that is shown."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ganvas.errors import InputError, did_you_mean
+from ganvas.evaluation.metrics import METRICS
+from ganvas.methods import METHODS
+
+HELD_BY_PEOPLE = {"fooled"}
+"""Metrics that are read where a study was held, and never computed."""
+TO_PHOTO, TO_LABELS = "labels-to-photo", "photo-to-labels"
+TO_LETTER = {"A": {TO_PHOTO: "AtoB", TO_LABELS: "BtoA"}, "B": {TO_PHOTO: "BtoA", TO_LABELS: "AtoB"}}
+"""By the domain of the label maps: the direction in the words of the data's folders."""
+BUILT_IN = ("cyclegan-paper",)
+JUDGED = ("count", "split", "paired", "palette", "extractor", "seed")
+"""Options of an evaluation that a bench may set."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method with the options that make it this row."""
+
+    name: str
+    method: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    data: str | None = None
+    """Another source than the bench's: pairs, for a method that wants such."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a paper says of the same rows, as it writes it, and the set that it holds for."""
+
+    of: str
+    values: Mapping[str, Sequence[str]]
+    unconfirmed: frozenset[str] = frozenset()
+    """Rows whose figures are from one memory, not checked against the paper."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows by metrics, in one direction where rows translate."""
+
+    title: str
+    metrics: tuple[str, ...]
+    rows: tuple[str, ...]
+    direction: str | None = None
+    """AtoB, BtoA, labels-to-photo, photo-to-labels, or the name of a domain."""
+    published: Published | None = None
+
+
+@dataclass(frozen=True)
+class Special:
+    """What is otherwise on one source."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    rows: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    judged: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A bench, checked: no training can fail for what is written here but by its options."""
+
+    title: str
+    rows: tuple[Row, ...]
+    metrics: tuple[str, ...]
+    data: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0,)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Of all rows, as far as their methods have them."""
+    said: Mapping[str, Any] = field(default_factory=dict)
+    """What the command line sets for all rows, whatever is said elsewhere."""
+    judged: Mapping[str, Any] = field(default_factory=dict)
+    tables: tuple[Table, ...] = ()
+    labels: str | None = None
+    """The domain of the label maps; left out, it is found where classes are scored."""
+    special: Mapping[str, Special] = field(default_factory=dict)
+
+    @property
+    def computed(self) -> tuple[str, ...]:
+        """All metrics that an evaluation computes, of tables too."""
+        named = [*self.metrics, *(metric for table in self.tables for metric in table.metrics)]
+        return tuple(m for m in dict.fromkeys(named) if m not in HELD_BY_PEOPLE)
+
+    def row(self, name: str) -> Row:
+        return next(row for row in self.rows if row.name == name)
+
+    def only(self, names: Sequence[str]) -> "Plan":
+        """These rows alone.
+
+        Raises:
+            InputError: there is none of a name.
+        """
+        known = [row.name for row in self.rows]
+        by_slug = {slug(name): name for name in known}
+        chosen = []
+        for name in names:
+            if slug(name) not in by_slug:
+                raise InputError(
+                    f"--only {name}: there is no such row{did_you_mean(name, known)}; there is "
+                    f"{', '.join(known)}"
+                )
+            chosen.append(by_slug[slug(name)])
+        return replace(self, rows=tuple(row for row in self.rows if row.name in chosen))
+
+
+def slug(text: str) -> str:
+    """A name that a file can have: `BiGAN/ALI` -> `bigan-ali`."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "row"
+
+
+def read_plan(name: str) -> Plan:
+    """A built-in bench by its name, or a YAML file's.
+
+    Raises:
+        InputError: there is none, or it says what no bench can be.
+    """
+    if name in BUILT_IN:
+        text = files("ganvas.bench").joinpath(f"{name.replace('-', '_')}.yaml").read_text("utf-8")
+    else:
+        path = Path(name).expanduser()
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "is no text"
+            raise InputError(
+                f"{name}: is no built-in bench ({', '.join(BUILT_IN)}) and no file that can be "
+                f"read ({reason})"
+            ) from None
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"{name}: is not YAML ({' '.join(str(error).split())})") from None
+    return plan_of(content, name)
+
+
+KEYS = ("title", "data", "seeds", "duration", "settings", "rows", "metrics", "judged", "tables")
+KEYS += ("labels", "on")
+
+
+def plan_of(content: Any, source: str) -> Plan:
+    """A plan from what its file holds.
+
+    Raises:
+        InputError: names the place and the mend.
+    """
+    top = mapping_of(content, source, "")
+    known(top, KEYS, source)
+    rows = tuple(
+        row_of(name, about, source)
+        for name, about in mapping_of(top.get("rows"), source, "rows: ").items()
+    )
+    if not rows:
+        raise InputError(f"{source}: rows: there are none; write them as `NAME: {{method: ...}}`")
+    slugs = [slug(row.name) for row in rows]
+    if twice := [row.name for row in rows if slugs.count(slug(row.name)) > 1]:
+        raise InputError(f"{source}: rows: {twice[0]} and another have the same name")
+    metrics = metrics_of(top.get("metrics", []), source, "metrics")
+    names = [row.name for row in rows]
+    tables = tuple(
+        table_of(about, names, metrics, source, f"tables: {i + 1}")
+        for i, about in enumerate(list_of(top.get("tables", [])))
+    )
+    if not metrics and not tables:
+        raise InputError(f"{source}: metrics: there are none; `ganvas evaluate --help` names them")
+    labels = top.get("labels")
+    if labels not in (None, "A", "B"):
+        raise InputError(f"{source}: labels: {labels}: must be A or B")
+    special = {
+        where: special_of(about, names, source, f"on: {where}: ")
+        for where, about in mapping_of(top.get("on") or {}, source, "on: ").items()
+    }
+    return Plan(
+        title=str(top.get("title") or Path(source).stem),
+        rows=rows,
+        metrics=metrics,
+        data=tuple(map(str, list_of(top.get("data", [])))),
+        seeds=seeds_of(top.get("seeds", 1), f"{source}: seeds: "),
+        settings=settings_in(top.get("settings") or {}, source, "settings: ")
+        | ({} if top.get("duration") is None else {"duration": str(top["duration"])}),
+        judged=judged_in(top.get("judged") or {}, source, "judged: "),
+        tables=tables,
+        labels=labels,
+        special=special,
+    )
+
+
+def row_of(name: str, about: Any, source: str) -> Row:
+    given = {
+        k.replace("-", "_"): v for k, v in mapping_of(about, source, f"rows: {name}: ").items()
+    }
+    method = given.pop("method", None)
+    if method not in METHODS:
+        near = did_you_mean(str(method), list(METHODS))
+        raise InputError(
+            f"{source}: rows: {name}: "
+            + (f"there is no method {method!r}{near}" if method else "method: is missing")
+        )
+    refuse_own(given, f"{source}: rows: {name}: ")
+    data = given.pop("data", None)
+    return Row(str(name), str(method), given, None if data is None else str(data))
+
+
+def table_of(
+    about: Any, rows: Sequence[str], metrics: Sequence[str], source: str, place: str
+) -> Table:
+    given = mapping_of(about, source, f"{place}: ")
+    known(given, ("title", "direction", "metrics", "rows", "published"), f"{source}: {place}")
+    chosen = [str(row) for row in list_of(given.get("rows", rows))]
+    for row in chosen:
+        if row not in rows:
+            raise InputError(
+                f"{source}: {place}: rows: there is no row {row!r}{did_you_mean(row, list(rows))}"
+            )
+    own = metrics_of(given.get("metrics", list(metrics)), source, f"{place}: metrics")
+    if not own:
+        raise InputError(f"{source}: {place}: metrics: there are none")
+    direction = given.get("direction")
+    published = given.get("published")
+    return Table(
+        title=str(given.get("title") or place),
+        metrics=own,
+        rows=tuple(chosen),
+        direction=None if direction is None else str(direction),
+        published=None
+        if published is None
+        else published_of(published, chosen, own, source, f"{place}: published: "),
+    )
+
+
+def published_of(
+    about: Any, rows: Sequence[str], metrics: Sequence[str], source: str, place: str
+) -> Published:
+    given = mapping_of(about, source, place)
+    known(given, ("of", "values", "unconfirmed"), f"{source}: {place}".removesuffix(": "))
+    values = {}
+    for row, figures in mapping_of(given.get("values") or {}, source, f"{place}values: ").items():
+        if row not in rows:
+            raise InputError(f"{source}: {place}values: there is no row {row!r} in this table")
+        texts = [str(figure) for figure in list_of(figures)]
+        if len(texts) != len(metrics) or any(math.isnan(figure_in(text)) for text in texts):
+            raise InputError(
+                f"{source}: {place}values: {row}: wants {len(metrics)} numbers, for "
+                f"{', '.join(metrics)}"
+            )
+        values[str(row)] = texts
+    of = given.get("of")
+    if not of:
+        raise InputError(f"{source}: {place}of: is missing; say what the figures hold for")
+    return Published(str(of), values, frozenset(map(str, list_of(given.get("unconfirmed", [])))))
+
+
+def figure_in(text: str) -> float:
+    """The number of a figure such as `26.8 ± 2.8`; NaN where it begins with none."""
+    match = re.match(r"\s*(-?\d*\.?\d+)", text)
+    return float(match[1]) if match else math.nan
+
+
+def special_of(about: Any, rows: Sequence[str], source: str, place: str) -> Special:
+    given = mapping_of(about, source, place)
+    known(given, ("settings", "rows", "judged"), f"{source}: {place}".removesuffix(": "))
+    own = {}
+    for name, more in mapping_of(given.get("rows") or {}, source, f"{place}rows: ").items():
+        if name not in rows:
+            raise InputError(f"{source}: {place}rows: there is no row {name!r}")
+        own[name] = {
+            k.replace("-", "_"): v
+            for k, v in mapping_of(more, source, f"{place}rows: {name}: ").items()
+        }
+    return Special(
+        settings_in(given.get("settings") or {}, source, f"{place}settings: "),
+        own,
+        judged_in(given.get("judged") or {}, source, f"{place}judged: "),
+    )
+
+
+OWN = {
+    "seed": "say `seeds` for all rows",
+    "out": "run directories are the bench's own",
+    "direction": "a method of one direction is trained once for each",
+    "method": "it is the row's",
+}
+"""Settings that a bench has in its own hands."""
+
+
+def settings_in(about: Any, source: str, place: str) -> dict[str, Any]:
+    given = {k.replace("-", "_"): v for k, v in mapping_of(about, source, place).items()}
+    refuse_own(given, f"{source}: {place}")
+    return given
+
+
+def refuse_own(given: Mapping[str, Any], place: str) -> None:
+    for name, mend in OWN.items():
+        if name in given:
+            raise InputError(f"{place}{name}: cannot be set here; {mend}")
+
+
+def judged_in(about: Any, source: str, place: str) -> dict[str, Any]:
+    given = mapping_of(about, source, place)
+    known(given, JUDGED, f"{source}: {place}".removesuffix(": "))
+    return dict(given)
+
+
+def metrics_of(value: Any, source: str, place: str) -> tuple[str, ...]:
+    names = [str(name) for name in list_of(value)]
+    for name in names:
+        if name not in METRICS and name not in HELD_BY_PEOPLE:
+            near = did_you_mean(name, [*METRICS, *HELD_BY_PEOPLE])
+            raise InputError(f"{source}: {place}: there is no metric {name!r}{near}")
+    return tuple(dict.fromkeys(names))
+
+
+def seeds_of(value: Any, place: str) -> tuple[int, ...]:
+    """`3` is seeds 0, 1 and 2; a list is those seeds."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return tuple(range(value))
+    if isinstance(value, list) and value and all(type(s) is int and s >= 0 for s in value):
+        return tuple(dict.fromkeys(value))
+    raise InputError(f"{place}{value}: wants how many, such as 3, or a list such as [0, 7]")
+
+
+def mapping_of(value: Any, source: str, place: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InputError(f"{source}: {place}wants lines of the form `name: value`")
+    return {str(key): item for key, item in value.items()}
+
+
+def list_of(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def known(given: Mapping[str, Any], keys: Sequence[str], place: str) -> None:
+    for name in given:
+        if name not in keys:
+            near = did_you_mean(name, list(keys))
+            raise InputError(
+                f"{place}: there is no {name!r} here{near}; there is {', '.join(keys)}"
+            )

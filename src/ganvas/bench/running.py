@@ -1,0 +1,122 @@
+"""Many jobs, each in a process of its own, so many at a time."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from ganvas.bench.folder import Folder
+from ganvas.bench.jobs import Job
+from ganvas.cli import INPUT_AT_FAULT, INTERRUPTED
+
+Say = Callable[[str], object]
+POLL_SECONDS = 0.2
+LAST_LINES = 4000
+"""Bytes of a log that are looked at for what went wrong."""
+
+
+@dataclass
+class Outcome:
+    """What became of jobs, by their names."""
+
+    trained: list[str] = field(default_factory=list)
+    """Done in this call."""
+    known: list[str] = field(default_factory=list)
+    """Done before."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """Why, in a sentence."""
+
+
+def run_all(folder: Folder, jobs: Sequence[Job], at_once: int, say: Say) -> Outcome:
+    """Train and judge all jobs that are not done. One that fails stops no other.
+
+    Raises:
+        KeyboardInterrupt: it was stopped; each training under way has written a snapshot.
+    """
+    outcome = Outcome(known=[job.name for job in jobs if folder.is_done(job)])
+    waiting = [job for job in jobs if job.name not in outcome.known]
+    if outcome.known:
+        say(f"{len(outcome.known)} of {len(jobs)} trainings are there already")
+    running: dict[subprocess.Popen[bytes], tuple[Job, float]] = {}
+    count = len(waiting)
+    with told_to_stop():
+        try:
+            while waiting or running:
+                while waiting and len(running) < at_once:
+                    job = waiting.pop(0)
+                    running[begun(folder, job)] = (job, time.monotonic())
+                ended = [process for process in running if process.poll() is not None]
+                for process in ended:
+                    job, since = running.pop(process)
+                    note(folder, job, process.returncode, outcome)
+                    place = len(outcome.trained) + len(outcome.failed)
+                    say(f"[{place}/{count}] {told(job, outcome, time.monotonic() - since)}")
+                if not ended:
+                    time.sleep(POLL_SECONDS)
+        finally:
+            stop(list(running))
+    return outcome
+
+
+def begun(folder: Folder, job: Job) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "ganvas.bench.work", str(folder.path), job.name]
+    # A session of its own: Ctrl-C reaches it through `stop` alone, and once.
+    with open(folder.log(job), "ab") as log:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )
+
+
+def note(folder: Folder, job: Job, status: int, outcome: Outcome) -> None:
+    if status == 0:
+        outcome.trained.append(job.name)
+        return
+    log = folder.log(job)
+    last = log.read_bytes()[-LAST_LINES:].decode("utf-8", "replace").strip().splitlines() or [""]
+    if status == INPUT_AT_FAULT:
+        outcome.failed[job.name] = last[-1].removeprefix("ganvas: ")
+    elif status == INTERRUPTED:
+        outcome.failed[job.name] = "was interrupted"
+    elif status < 0:
+        outcome.failed[job.name] = f"was ended by signal {-status}; {log} has what it printed"
+    else:
+        outcome.failed[job.name] = f"{last[-1]} ({log} has what it printed)"
+
+
+def told(job: Job, outcome: Outcome, seconds: float) -> str:
+    took = f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+    if job.name in outcome.failed:
+        return f"{job.name}: failed after {took}: {outcome.failed[job.name]}"
+    return f"{job.name}: trained and judged in {took}"
+
+
+def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Ask them to end as Ctrl-C would, and wait until they have written their snapshots."""
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+    for process in processes:
+        process.wait()
+
+
+@contextmanager
+def told_to_stop() -> Iterator[None]:
+    """SIGTERM stops as Ctrl-C does."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
