@@ -145,7 +145,7 @@ def read_plan(name: str) -> Plan:
 
 
 KEYS = ("title", "data", "seeds", "duration", "settings", "rows", "metrics", "judged", "tables")
-KEYS += ("labels", "on")
+KEYS += ("labels", "for")
 
 
 def plan_of(content: Any, source: str) -> Plan:
@@ -177,8 +177,8 @@ def plan_of(content: Any, source: str) -> Plan:
     if labels not in (None, "A", "B"):
         raise InputError(f"{source}: labels: {labels}: must be A or B")
     special = {
-        where: special_of(about, names, source, f"on: {where}: ")
-        for where, about in mapping_of(top.get("on") or {}, source, "on: ").items()
+        where: special_of(about, names, source, f"for: {where}: ")
+        for where, about in mapping_of(top.get("for") or {}, source, "for: ").items()
     }
     return Plan(
         title=str(top.get("title") or Path(source).stem),

@@ -1,0 +1,158 @@
+"""A bench's file: what it may say, which of its settings wins, and what is wrong with it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ganvas.bench.jobs import Job, jobs_of
+from ganvas.bench.plan import BUILT_IN, Plan, plan_of, read_plan, slug
+from ganvas.errors import InputError
+
+SMALL: dict[str, Any] = {
+    "data": "sample:streets",
+    "rows": {"Ours": {"method": "cyclegan"}, "Pairs": {"method": "pix2pix", "lr": 0.001}},
+    "metrics": ["kd"],
+}
+
+
+def plan(**changes: Any) -> Plan:
+    return plan_of(SMALL | changes, "own.yaml")
+
+
+def jobs(of: Plan, machine: Mapping[str, Any] | None = None) -> dict[str, Job]:
+    return {job.name: job for job in jobs_of(of, machine or {})}
+
+
+def test_the_papers_bench_is_complete_and_every_row_can_be_trained():
+    built_in = read_plan("cyclegan-paper")
+    assert BUILT_IN == ("cyclegan-paper",)
+    assert [table.title[:7] for table in built_in.tables] == [
+        "Table 1", "Table 1", "Table 2", "Table 3", "Table 4", "Table 5"
+    ]  # fmt: skip
+    for data in ("sample:streets", "facades"):
+        found = jobs(replace(built_in, data=(data,), seeds=(0, 1)))
+        assert {job.row for job in found.values()} == {row.name for row in built_in.rows}
+        assert {job.seed for job in found.values()} == {0, 1}
+
+
+def test_the_papers_figures_are_those_of_its_tables():
+    """The full model's rows, which the reference report has confirmed by two sources."""
+    tables = read_plan("cyclegan-paper").tables
+    figures = {t.title: t.published.values for t in tables if t.published}
+    assert figures["Table 2: labels to photos"]["CycleGAN"] == ["0.52", "0.17", "0.11"]
+    assert figures["Table 3: photos to labels"]["pix2pix"] == ["0.85", "0.4", "0.32"]
+    assert figures["Table 4: ablations, labels to photos"]["GAN alone"] == ["0.51", "0.11", "0.08"]
+    assert figures["Table 5: ablations, photos to labels"]["CycleGAN"] == ["0.58", "0.22", "0.16"]
+
+
+def test_a_method_of_one_direction_is_trained_once_for_each():
+    found = jobs(plan(seeds=2))
+    assert list(found) == [
+        "ours-seed0", "pairs-atob-seed0", "pairs-btoa-seed0",
+        "ours-seed1", "pairs-atob-seed1", "pairs-btoa-seed1",
+    ]  # fmt: skip
+    assert found["pairs-btoa-seed1"].given["direction"] == "BtoA"
+    assert "direction" not in found["ours-seed0"].given
+
+
+def test_what_is_said_nearer_to_a_row_wins_and_the_command_line_over_all():
+    of = plan(
+        duration="3it",
+        settings={"lr": 0.1, "ngf": 8, "size": 32},
+        **{
+            "for": {
+                "sample:streets": {
+                    "settings": {"ngf": 16},
+                    "rows": {"Pairs": {"data": "sample:street-pairs", "ndf": 2}},
+                }
+            }
+        },
+    )
+    found = jobs(of)["pairs-atob-seed0"].given
+    assert (found["lr"], found["ngf"], found["ndf"], found["size"]) == (0.001, 16, 2, 32)
+    assert (found["data"], found["duration"]) == ("sample:street-pairs", "3it")
+    assert jobs(of)["ours-seed0"].given["data"] == "sample:streets"
+    told = jobs(replace(of, said={"ngf": 4, "lr": 0.5, "duration": "9it"}))["pairs-atob-seed0"]
+    assert (told.given["ngf"], told.given["lr"], told.given["duration"]) == (4, 0.5, "9it")
+    elsewhere = jobs(replace(of, data=("facades",)))["pairs-atob-seed0"].given
+    assert (elsewhere["ngf"], elsewhere["data"]) == (8, str(Path("facades").absolute()))
+
+
+def test_a_setting_that_some_methods_lack_is_said_and_one_that_all_lack_is_refused():
+    said: list[str] = []
+    jobs_of(plan(settings={"lambda_identity": 0}, seeds=2), {}, said.append)
+    assert said == ["Pairs: pix2pix has no --lambda-identity; it keeps to its own"]
+    with pytest.raises(InputError, match=r"settings: nggf: no method of these rows has it.*ngf"):
+        jobs_of(plan(settings={"nggf": 3}), {})
+
+
+def test_a_job_says_the_command_that_trains_the_same():
+    of = plan(rows={"Pairs": {"method": "pix2pix", "dropout": False}})
+    job = jobs(of, {"threads": 1})["pairs-atob-seed0"]
+    assert job.command(Path("runs/x")) == (
+        "ganvas train pix2pix --data sample:streets --no-dropout --threads 1 --seed 0 "
+        "--direction AtoB --out runs/x"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"rows": {}}, "rows: there are none"),
+        ({"rows": {"x": {"method": "cyclgan"}}}, "rows: x: there is no method 'cyclgan'.*cyclegan"),
+        ({"rows": {"x": {"lr": 1}}}, "rows: x: method: is missing"),
+        ({"rows": {"x": {"method": "cyclegan", "seed": 1}}}, "rows: x: seed: cannot be set here"),
+        ({"rows": {"a b": {"method": "cyclegan"}, "A-B": {"method": "cut"}}}, "the same name"),
+        ({"metrics": ["fdd"]}, "metrics: there is no metric 'fdd'.*fd"),
+        ({"metrics": []}, "metrics: there are none"),
+        ({"seeds": 0}, "seeds: 0: wants how many"),
+        ({"labels": "C"}, "labels: C: must be A or B"),
+        ({"metric": ["kd"]}, "there is no 'metric' here.*metrics"),
+        ({"judged": {"metrics": "kd"}}, "judged: there is no 'metrics' here"),
+        ({"tables": [{"rows": ["Our"]}]}, "tables: 1: rows: there is no row 'Our'.*Ours"),
+        (
+            {"tables": [{"published": {"of": "x", "values": {"Ours": [1, 2]}}}]},
+            "published: values: Ours: wants 1 numbers, for kd",
+        ),
+        ({"tables": [{"published": {"values": {}}}]}, "published: of: is missing"),
+        ({"for": {"x": {"rows": {"Theirs": {}}}}}, "for: x: rows: there is no row 'Theirs'"),
+    ],
+)
+def test_a_file_that_says_what_no_bench_can_be_gets_one_sentence(changes, sentence):
+    with pytest.raises(InputError, match=rf"^own.yaml: .*{sentence}"):
+        plan(**changes)
+
+
+def test_a_rows_option_is_checked_before_anything_is_trained():
+    of = plan(rows={"x": {"method": "cyclegan", "n_blocks": 0}})
+    with pytest.raises(InputError, match=r"^row x: --n-blocks 0: must be at least 1"):
+        jobs_of(of, {})
+
+
+def test_files_that_are_none_are_named(tmp_path: Path):
+    with pytest.raises(InputError, match=r"nowhere.yaml: is no built-in bench \(cyclegan-paper\)"):
+        read_plan("nowhere.yaml")
+    (tmp_path / "x.yaml").write_text("rows: [")
+    with pytest.raises(InputError, match=r"x.yaml: is not YAML"):
+        read_plan(str(tmp_path / "x.yaml"))
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(SMALL))
+    assert read_plan(str(tmp_path / "x.yaml")).title == "x"
+
+
+def test_rows_are_chosen_by_name_however_it_is_written():
+    built_in = read_plan("cyclegan-paper")
+    assert [row.name for row in built_in.only(["bigan-ali", "CycleGAN"]).rows] == [
+        "BiGAN/ALI", "CycleGAN"
+    ]  # fmt: skip
+    with pytest.raises(InputError, match=r"--only CycleGANN: there is no such row.*CycleGAN"):
+        built_in.only(["CycleGANN"])
+
+
+@pytest.mark.parametrize("name", ["BiGAN/ALI", "GAN + forward cycle", "Ünï", "/"])
+def test_a_row_has_a_name_that_a_file_can_have(name):
+    assert slug(name)
+    assert not set(slug(name)) - set("abcdefghijklmnopqrstuvwxyz0123456789-")
