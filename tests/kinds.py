@@ -1,7 +1,7 @@
 """Small methods of every kind, for what all of them must pass."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from ganvas.methods.adversarial import Adversarial
 from ganvas.methods.base import Method
 from ganvas.networks.r3gan import ResidualBlock
 
+AnyMethod = TypeVar("AnyMethod", bound=Method)
 SMALL = {
     "cyclegan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "dcgan": {"size": 16, "ngf": 4, "ndf": 4, "nz": 5},
@@ -23,6 +24,7 @@ SMALL = {
         "r1_gamma": 0,
         "r2_gamma": 0,
     },
+    "simgan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "stylegan": {
         "size": 16,
         "lod_initial_resolution": 16,
@@ -70,6 +72,13 @@ OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"n_blocks": 2, "expansion": 1, "cardinality": 1},
         {"r1_gamma": 5, "r1_gamma_end": 0, "anneal": "1it"},
     ],
+    "simgan": [
+        {"norm": "batch"},
+        {"generator": "unet", "n_downs": 5, "ngf": 2},
+        {"discriminator": "pixel"},
+        {"direction": "BtoA"},
+        {"lambda_reg": 0, "pool_size": 0},
+    ],
     "stylegan": [
         {"lod_initial_resolution": 4, "r1_gamma": 10},
         {"structure": "fixed"},
@@ -98,6 +107,13 @@ def batch_of(method: Method, count: int = 2) -> dict[str, Tensor]:
     size = method.config.width_height
     batch = {d: torch.rand(count, 3, *size[::-1]) * 2 - 1 for d in method.domains}
     return batch | {"labels": torch.arange(count) % len(CLASSES)}
+
+
+def in_float64(method: AnyMethod, batch: dict[str, Tensor]) -> tuple[AnyMethod, dict[str, Tensor]]:
+    """Both, so that what is computed by hand beside a step is equal to more than a few digits."""
+    for network in method.networks().values():
+        network.double()
+    return method, {name: x.double() for name, x in batch.items()}
 
 
 def discriminators(method: Method) -> list[str]:
@@ -134,6 +150,10 @@ def judged_both_ways(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]
     }
 
 
+def judged_one_way(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
+    return {"D": (method.D, batch["B"], method.G(batch["A"]).detach(), 0.5)}
+
+
 def judged_from_noise(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
     x = batch["pictures"]
     return {"D": (method.D, x, method.G(torch.randn(len(x), method.nz)).detach(), 1.0)}
@@ -149,5 +169,6 @@ JUDGED: dict[str, Callable[[Any, dict[str, Tensor]], dict[str, Judged]]] = {
     "dcgan": judged_from_noise,
     "pix2pix": judged_in_pairs,
     "r3gan": judged_as_drawn,
+    "simgan": judged_one_way,
     "stylegan": judged_as_drawn,
 }

@@ -16,7 +16,7 @@ from PIL import Image
 
 import ganvas
 from ganvas.cli import main
-from ganvas.methods import METHODS
+from ganvas.methods import METHODS, method_class
 
 SHARED: dict[str, Any] = {
     "batch_size": 2,
@@ -78,6 +78,16 @@ OWN: dict[str, dict[str, Any]] = {
         "penalty_every": 2,
         "d_steps": "3/2",
     },
+    "simgan": {
+        "size": 32,
+        "load_size": 36,
+        "ngf": 4,
+        "ndf": 4,
+        "n_blocks": 1,
+        "n_layers": 2,
+        "pool_size": 3,
+        "direction": "BtoA",
+    },
     "stylegan": {
         "size": 16,
         "lod_initial_resolution": 4,
@@ -137,7 +147,8 @@ def never_stopped(request: pytest.FixtureRequest, pictures: Path, tmp_path_facto
 
 
 def train(method: str, data: Path, out: Path, **changes) -> int:
-    data = data / {"cyclegan": "", "pix2pix": "pairs"}.get(method, "classes")
+    kind = method_class(method).data
+    data = data / {"unpaired": "", "paired": "pairs", "pictures": "classes"}[kind]
     options = SHARED | OWN[method] | {"data": data, "out": out} | changes
     argv = ["train", method]
     for name, value in options.items():

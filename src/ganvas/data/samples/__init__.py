@@ -50,7 +50,17 @@ SAMPLES: dict[str, Sample] = {
                 "batch_size": 1,
                 "ema": "0.5kimg",
                 "duration": "5min",
-            }
+            },
+            "simgan": {
+                "size": "64",
+                "n_blocks": 3,
+                "ngf": 24,
+                "ndf": 32,
+                "lr": 0.0005,
+                "batch_size": 1,
+                "ema": "0.5kimg",
+                "duration": "5min",
+            },
         },
     ),
     "shapes": Sample(
