@@ -12,6 +12,7 @@ from ganvas.networks.r3gan import ResidualBlock
 
 AnyMethod = TypeVar("AnyMethod", bound=Method)
 SMALL = {
+    "bigan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "cyclegan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "dcgan": {"size": 16, "ngf": 4, "ndf": 4, "nz": 5},
     "pix2pix": {"size": 32, "ngf": 4, "ndf": 4, "n_downs": 5, "n_layers": 2},
@@ -38,6 +39,13 @@ SMALL = {
 }
 """Settings with which a step takes a moment."""
 OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "bigan": [
+        {"norm": "batch"},
+        {"generator": "unet", "n_downs": 5, "ngf": 2},
+        {"discriminator": "pixel"},
+        {"direction": "BtoA"},
+        {"pool_size": 0},
+    ],
     "cyclegan": [
         {"norm": "batch"},
         {"norm": "none"},
@@ -142,6 +150,12 @@ def judged_in_pairs(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
     return {"D": (method.D, real, fake, 1.0)}
 
 
+def judged_as_two_kinds_of_pairs(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
+    x, y = batch["A"], batch["B"]
+    real, fake = torch.cat([x, method.G(x)], 1), torch.cat([method.E(y), y], 1)
+    return {"D": (method.D, real.detach(), fake.detach(), 0.5)}
+
+
 def judged_both_ways(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
     x, y = batch["A"], batch["B"]
     return {
@@ -165,6 +179,7 @@ def judged_as_drawn(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
 
 
 JUDGED: dict[str, Callable[[Any, dict[str, Tensor]], dict[str, Judged]]] = {
+    "bigan": judged_as_two_kinds_of_pairs,
     "cyclegan": judged_both_ways,
     "dcgan": judged_from_noise,
     "pix2pix": judged_in_pairs,

@@ -32,6 +32,16 @@ SHARED: dict[str, Any] = {
     "threads": 1,
 }
 OWN: dict[str, dict[str, Any]] = {
+    "bigan": {
+        "size": 32,
+        "load_size": 36,
+        "ngf": 4,
+        "ndf": 4,
+        "n_blocks": 1,
+        "n_layers": 2,
+        "pool_size": 3,
+        "d_steps": "3/2",
+    },
     "cyclegan": {
         "size": 32,
         "load_size": 36,

@@ -5,6 +5,7 @@ from importlib import import_module
 from ganvas.errors import InputError, did_you_mean
 
 METHODS = {
+    "bigan": "ganvas.methods.bigan:BiGAN",
     "cyclegan": "ganvas.methods.cyclegan:CycleGAN",
     "dcgan": "ganvas.methods.dcgan:DCGAN",
     "pix2pix": "ganvas.methods.pix2pix:Pix2Pix",
