@@ -15,6 +15,7 @@ SMALL = {
     "bigan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "cyclegan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "dcgan": {"size": 16, "ngf": 4, "ndf": 4, "nz": 5},
+    "featgan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "pix2pix": {"size": 32, "ngf": 4, "ndf": 4, "n_downs": 5, "n_layers": 2},
     "r3gan": {
         "size": 16,
@@ -63,6 +64,13 @@ OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"norm_D": "layer", "conditional": True, "objective": "wgan", "gp": 10},
         {"norm_D": "instance"},
         {"norm_D": "none"},
+    ],
+    "featgan": [
+        {"norm": "batch"},
+        {"generator": "unet", "n_downs": 5, "ngf": 2},
+        {"discriminator": "pixel"},
+        {"direction": "BtoA"},
+        {"feature_size": 24, "pool_size": 0},
     ],
     "pix2pix": [
         {"norm": "none"},
@@ -182,6 +190,7 @@ JUDGED: dict[str, Callable[[Any, dict[str, Tensor]], dict[str, Judged]]] = {
     "bigan": judged_as_two_kinds_of_pairs,
     "cyclegan": judged_both_ways,
     "dcgan": judged_from_noise,
+    "featgan": judged_one_way,
     "pix2pix": judged_in_pairs,
     "r3gan": judged_as_drawn,
     "simgan": judged_one_way,

@@ -66,6 +66,16 @@ OWN: dict[str, dict[str, Any]] = {
         "eval_count": 4,
         "keep_best": 2,
     },
+    "featgan": {
+        "size": 32,
+        "load_size": 36,
+        "ngf": 4,
+        "ndf": 4,
+        "n_blocks": 1,
+        "n_layers": 2,
+        "pool_size": 3,
+        "d_steps": "1/2",
+    },
     "pix2pix": {
         "size": 64,
         "load_size": 68,

@@ -61,6 +61,16 @@ SAMPLES: dict[str, Sample] = {
                 "ema": "0.5kimg",
                 "duration": "5min",
             },
+            "featgan": {
+                "size": "64",
+                "n_blocks": 3,
+                "ngf": 20,
+                "ndf": 28,
+                "lr": 0.0005,
+                "batch_size": 1,
+                "ema": "0.5kimg",
+                "duration": "5min",
+            },
             "simgan": {
                 "size": "64",
                 "n_blocks": 3,
