@@ -1,7 +1,7 @@
 """Small methods of every kind, for what all of them must pass."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -10,9 +10,12 @@ from ganvas.methods.adversarial import Adversarial
 from ganvas.methods.base import Method
 from ganvas.networks.r3gan import ResidualBlock
 
+AnyMethod = TypeVar("AnyMethod", bound=Method)
 SMALL = {
+    "bigan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "cyclegan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "dcgan": {"size": 16, "ngf": 4, "ndf": 4, "nz": 5},
+    "featgan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "pix2pix": {"size": 32, "ngf": 4, "ndf": 4, "n_downs": 5, "n_layers": 2},
     "r3gan": {
         "size": 16,
@@ -23,6 +26,7 @@ SMALL = {
         "r1_gamma": 0,
         "r2_gamma": 0,
     },
+    "simgan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "stylegan": {
         "size": 16,
         "lod_initial_resolution": 16,
@@ -36,6 +40,13 @@ SMALL = {
 }
 """Settings with which a step takes a moment."""
 OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "bigan": [
+        {"norm": "batch"},
+        {"generator": "unet", "n_downs": 5, "ngf": 2},
+        {"discriminator": "pixel"},
+        {"direction": "BtoA"},
+        {"pool_size": 0},
+    ],
     "cyclegan": [
         {"norm": "batch"},
         {"norm": "none"},
@@ -54,6 +65,13 @@ OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"norm_D": "instance"},
         {"norm_D": "none"},
     ],
+    "featgan": [
+        {"norm": "batch"},
+        {"generator": "unet", "n_downs": 5, "ngf": 2},
+        {"discriminator": "pixel"},
+        {"direction": "BtoA"},
+        {"feature_size": 24, "pool_size": 0},
+    ],
     "pix2pix": [
         {"norm": "none"},
         {"size": 64, "n_downs": 6},
@@ -69,6 +87,13 @@ OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"size": "20x12", "conditional": True},
         {"n_blocks": 2, "expansion": 1, "cardinality": 1},
         {"r1_gamma": 5, "r1_gamma_end": 0, "anneal": "1it"},
+    ],
+    "simgan": [
+        {"norm": "batch"},
+        {"generator": "unet", "n_downs": 5, "ngf": 2},
+        {"discriminator": "pixel"},
+        {"direction": "BtoA"},
+        {"lambda_reg": 0, "pool_size": 0},
     ],
     "stylegan": [
         {"lod_initial_resolution": 4, "r1_gamma": 10},
@@ -100,6 +125,13 @@ def batch_of(method: Method, count: int = 2) -> dict[str, Tensor]:
     return batch | {"labels": torch.arange(count) % len(CLASSES)}
 
 
+def in_float64(method: AnyMethod, batch: dict[str, Tensor]) -> tuple[AnyMethod, dict[str, Tensor]]:
+    """Both, so that what is computed by hand beside a step is equal to more than a few digits."""
+    for network in method.networks().values():
+        network.double()
+    return method, {name: x.double() for name, x in batch.items()}
+
+
 def discriminators(method: Method) -> list[str]:
     return [name for name in method.networks() if name.startswith("D")]
 
@@ -126,12 +158,22 @@ def judged_in_pairs(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
     return {"D": (method.D, real, fake, 1.0)}
 
 
+def judged_as_two_kinds_of_pairs(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
+    x, y = batch["A"], batch["B"]
+    real, fake = torch.cat([x, method.G(x)], 1), torch.cat([method.E(y), y], 1)
+    return {"D": (method.D, real.detach(), fake.detach(), 0.5)}
+
+
 def judged_both_ways(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
     x, y = batch["A"], batch["B"]
     return {
         "D_A": (method.D_A, y, method.G_A(x).detach(), 0.5),
         "D_B": (method.D_B, x, method.G_B(y).detach(), 0.5),
     }
+
+
+def judged_one_way(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
+    return {"D": (method.D, batch["B"], method.G(batch["A"]).detach(), 0.5)}
 
 
 def judged_from_noise(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
@@ -145,9 +187,12 @@ def judged_as_drawn(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
 
 
 JUDGED: dict[str, Callable[[Any, dict[str, Tensor]], dict[str, Judged]]] = {
+    "bigan": judged_as_two_kinds_of_pairs,
     "cyclegan": judged_both_ways,
     "dcgan": judged_from_noise,
+    "featgan": judged_one_way,
     "pix2pix": judged_in_pairs,
     "r3gan": judged_as_drawn,
+    "simgan": judged_one_way,
     "stylegan": judged_as_drawn,
 }

@@ -11,6 +11,7 @@ from typing import get_args
 import pytest
 import torch
 from cyclopts import App
+from kinds import SMALL
 
 from ganvas.cli import make_app
 from ganvas.cli.spellings import accept_reference_spellings
@@ -180,12 +181,12 @@ def test_the_method_in_contributing_takes_a_step(tmp_path: Path, monkeypatch: py
     code = next(
         content
         for _, content in blocks((ROOT / "CONTRIBUTING.md").read_text(), "python")
-        if "(Translator)" in content
+        if "(OneWay)" in content
     )
     (tmp_path / "example_method.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
     module = importlib.import_module("example_method")
-    config = module.Config.from_mapping({"size": 32, "ngf": 2, "ema": "1kimg"})
+    config = module.Config.from_mapping(SMALL["simgan"] | {"ema": "1kimg"})
     assert "lambda_reg" in [option.name for option in options_of(module.Config)]
     method = module.SimGAN(config, {"A": 3, "B": 3})
     batch = {domain: torch.rand(1, 3, 32, 32) * 2 - 1 for domain in method.domains}

@@ -16,7 +16,7 @@ from PIL import Image
 
 import ganvas
 from ganvas.cli import main
-from ganvas.methods import METHODS
+from ganvas.methods import METHODS, method_class
 
 SHARED: dict[str, Any] = {
     "batch_size": 2,
@@ -32,6 +32,16 @@ SHARED: dict[str, Any] = {
     "threads": 1,
 }
 OWN: dict[str, dict[str, Any]] = {
+    "bigan": {
+        "size": 32,
+        "load_size": 36,
+        "ngf": 4,
+        "ndf": 4,
+        "n_blocks": 1,
+        "n_layers": 2,
+        "pool_size": 3,
+        "d_steps": "3/2",
+    },
     "cyclegan": {
         "size": 32,
         "load_size": 36,
@@ -56,6 +66,16 @@ OWN: dict[str, dict[str, Any]] = {
         "eval_count": 4,
         "keep_best": 2,
     },
+    "featgan": {
+        "size": 32,
+        "load_size": 36,
+        "ngf": 4,
+        "ndf": 4,
+        "n_blocks": 1,
+        "n_layers": 2,
+        "pool_size": 3,
+        "d_steps": "1/2",
+    },
     "pix2pix": {
         "size": 64,
         "load_size": 68,
@@ -77,6 +97,16 @@ OWN: dict[str, dict[str, Any]] = {
         "anneal": "0.031kimg",
         "penalty_every": 2,
         "d_steps": "3/2",
+    },
+    "simgan": {
+        "size": 32,
+        "load_size": 36,
+        "ngf": 4,
+        "ndf": 4,
+        "n_blocks": 1,
+        "n_layers": 2,
+        "pool_size": 3,
+        "direction": "BtoA",
     },
     "stylegan": {
         "size": 16,
@@ -137,7 +167,8 @@ def never_stopped(request: pytest.FixtureRequest, pictures: Path, tmp_path_facto
 
 
 def train(method: str, data: Path, out: Path, **changes) -> int:
-    data = data / {"cyclegan": "", "pix2pix": "pairs"}.get(method, "classes")
+    kind = method_class(method).data
+    data = data / {"unpaired": "", "paired": "pairs", "pictures": "classes"}[kind]
     options = SHARED | OWN[method] | {"data": data, "out": out} | changes
     argv = ["train", method]
     for name, value in options.items():

@@ -35,6 +35,7 @@ from ganvas.runs.snapshots import (
     load_state,
     load_weights,
 )
+from ganvas.weights.lending import lend, refuse_others
 from ganvas.weights.start import (
     Start,
     begin_with,
@@ -87,6 +88,9 @@ def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:
     # Absolute in the record, so that the run can be resumed from any folder.
     config.data = located(config.data)
     config.init = located_start(config.init) if config.init else None
+    for name in training.method.borrowed.values():
+        if (file := getattr(config, name)) is not None:
+            setattr(config, name, str(Path(file).expanduser().absolute()))
     with full_disk_said(run):
         run.make()
         with run.locked():
@@ -115,7 +119,8 @@ def keep_start(training: Training, log: Log) -> None:
     t = training
     if t.judging:
         t.judging.write_first(t.run, t.clock)
-    if t.judging or t.origin is not None:
+    lent = any("file" in about for about in t.method.fixed.values())
+    if t.judging or t.origin is not None or lent:
         snapshot_now(t, log)
     if t.judging:
         t.judging.keep(t.run, t.clock)
@@ -175,6 +180,8 @@ def resume(
         training = prepare(record["method"], config, watcher, run, fresh=snapshot is None)
         check_fingerprint(record, training.data, config.data)
         check_origin(record, training.origin, config.init)
+        if snapshot is None:
+            refuse_others(training.method, record)
         log = Log(run.path, config.tensorboard, kind.dialect)
         if snapshot is not None:
             load_weights(training.method, snapshot / "model.safetensors")
@@ -257,6 +264,8 @@ def prepare(
     torch.manual_seed(config.seed)
     network = engine.place(kind(config, data.channels, data.classes))
     network.scales = data.scales
+    if fresh:
+        lend(network)
     clock = Clock(data.epoch_size)
     if start:
         begin_with(network, start)

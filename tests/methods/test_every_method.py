@@ -139,8 +139,10 @@ def test_penalties_are_float32_under_autocast(kind, penalty):
 def loss_of(name: str, losses: dict[str, Tensor]) -> Tensor:
     """A discriminator's loss, also where its parts are logged each by itself; without penalties.
     A generator's is named after it, or as the reference does."""
-    if name == "G" and "G_GAN" in losses:
-        return losses["G_GAN"]
+    # BiGAN's pairs that count as generated are those of E.
+    for own in ("G_GAN", "E"):
+        if name == "G" and own in losses:
+            return losses[own]
     if name in losses:
         return losses[name]
     parts = (f"{name}_real", f"{name}_fake", f"{name}_drift")

@@ -5,10 +5,13 @@ from importlib import import_module
 from ganvas.errors import InputError, did_you_mean
 
 METHODS = {
+    "bigan": "ganvas.methods.bigan:BiGAN",
     "cyclegan": "ganvas.methods.cyclegan:CycleGAN",
     "dcgan": "ganvas.methods.dcgan:DCGAN",
+    "featgan": "ganvas.methods.featgan:FeatGAN",
     "pix2pix": "ganvas.methods.pix2pix:Pix2Pix",
     "r3gan": "ganvas.methods.r3gan:R3GAN",
+    "simgan": "ganvas.methods.simgan:SimGAN",
     "stylegan": "ganvas.methods.stylegan:StyleGAN",
 }
 

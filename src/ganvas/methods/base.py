@@ -53,6 +53,9 @@ class Method(nn.Module):
     """Whether previews show real pictures too."""
     dialect: ClassVar[Literal["cyclegan", "dcgan", "stylegan"]]
     """Whose way of writing a line of losses its users know."""
+    borrowed: ClassVar[Mapping[str, str]] = {}
+    """Networks that no one trains, with weights from a file, kept in buffers and in snapshots: by
+    the network's name the setting that names the file. Without one they are as they are made."""
     published_keys: ClassVar[bool] = True
     """Whether networks' state dicts have the keys of the published code."""
 
@@ -68,6 +71,8 @@ class Method(nn.Module):
         self.optimizers: dict[str, Optimizer] = {}
         self.players: dict[str, tuple[nn.Module, ...]] = {}
         self.averages = nn.ModuleDict()
+        self.fixed: dict[str, dict[str, str]] = {}
+        """Of each network that no one trains, what its weights are and where they come from."""
         self.steps = 0
         """Steps begun so far."""
         self.warmup_steps = 0

@@ -24,6 +24,7 @@ class Describable(Protocol):
     scales: dict[str, Scale]
     classes: tuple[str, ...]
     averages: nn.ModuleDict
+    fixed: dict[str, dict[str, str]]
 
     def networks(self) -> dict[str, nn.Module]: ...
 
@@ -56,6 +57,8 @@ def describe_run(
     }
     if origin is not None:
         about["init"] = origin
+    if network.fixed:
+        about["fixed"] = network.fixed
     return record_of(method, config, network, about)
 
 

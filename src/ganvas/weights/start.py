@@ -158,6 +158,8 @@ def of_snapshot(source: str, folder: Path, method: str) -> Start:
             )
         own = key.removeprefix("averages.")
         name, _, rest = own.partition(".")
+        if name not in networks:
+            continue  # one that no one trains
         (networks if own == key else averages).setdefault(name, {})[rest] = tensor
     networks |= averages
     shape = {name: getattr(config, name) for name in shaping(config, networks)}

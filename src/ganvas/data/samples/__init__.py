@@ -41,6 +41,16 @@ SAMPLES: dict[str, Sample] = {
         about="label maps (A) and pictures (B) of street scenes",
         pairs=streets.PAIRS,
         suggests={
+            "bigan": {
+                "size": "64",
+                "n_blocks": 3,
+                "ngf": 20,
+                "ndf": 28,
+                "lr": 0.0005,
+                "batch_size": 1,
+                "ema": "0.5kimg",
+                "duration": "5min",
+            },
             "cyclegan": {
                 "size": "64",
                 "n_blocks": 3,
@@ -51,7 +61,27 @@ SAMPLES: dict[str, Sample] = {
                 "batch_size": 1,
                 "ema": "0.5kimg",
                 "duration": "5min",
-            }
+            },
+            "featgan": {
+                "size": "64",
+                "n_blocks": 3,
+                "ngf": 20,
+                "ndf": 28,
+                "lr": 0.0005,
+                "batch_size": 1,
+                "ema": "0.5kimg",
+                "duration": "5min",
+            },
+            "simgan": {
+                "size": "64",
+                "n_blocks": 3,
+                "ngf": 24,
+                "ndf": 32,
+                "lr": 0.0005,
+                "batch_size": 1,
+                "ema": "0.5kimg",
+                "duration": "5min",
+            },
         },
     ),
     "street-pairs": Sample(
