@@ -13,6 +13,7 @@ from ganvas.networks.r3gan import ResidualBlock
 SMALL = {
     "cyclegan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "dcgan": {"size": 16, "ngf": 4, "ndf": 4, "nz": 5},
+    "discogan": {"size": 32, "ngf": 4, "ndf": 4, "batch_size": 2, "d_steps": "1"},
     "pix2pix": {"size": 32, "ngf": 4, "ndf": 4, "n_downs": 5, "n_layers": 2},
     "r3gan": {
         "size": 16,
@@ -53,6 +54,13 @@ OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"norm_D": "layer", "conditional": True, "objective": "wgan", "gp": 10},
         {"norm_D": "instance"},
         {"norm_D": "none"},
+    ],
+    "discogan": [
+        {"size": "64x48"},
+        {"direction": "BtoA"},
+        {"batch_size": 1},
+        {"gan_curriculum": 1},
+        {"lambda_fm": 0, "weight_decay": 0},
     ],
     "pix2pix": [
         {"norm": "none"},
@@ -147,6 +155,7 @@ def judged_as_drawn(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
 JUDGED: dict[str, Callable[[Any, dict[str, Tensor]], dict[str, Judged]]] = {
     "cyclegan": judged_both_ways,
     "dcgan": judged_from_noise,
+    "discogan": judged_both_ways,
     "pix2pix": judged_in_pairs,
     "r3gan": judged_as_drawn,
     "stylegan": judged_as_drawn,

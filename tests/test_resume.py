@@ -16,7 +16,7 @@ from PIL import Image
 
 import ganvas
 from ganvas.cli import main
-from ganvas.methods import METHODS
+from ganvas.methods import METHODS, method_class
 
 SHARED: dict[str, Any] = {
     "batch_size": 2,
@@ -55,6 +55,13 @@ OWN: dict[str, dict[str, Any]] = {
         "eval_metrics": "swd",
         "eval_count": 4,
         "keep_best": 2,
+    },
+    "discogan": {
+        "size": 32,
+        "load_size": 36,
+        "ngf": 4,
+        "ndf": 4,
+        "gan_curriculum": 8,
     },
     "pix2pix": {
         "size": 64,
@@ -104,6 +111,7 @@ twice in these steps, and is stopped in the midst of fading too: batch and rate 
 16, and optimizers begin anew where fading begins and ends. R3GAN's schedule ends in mid-training.
 DCGAN is judged while it trains."""
 SETTINGS = SHARED | OWN["cyclegan"]
+FOLDERS = {"unpaired": "", "paired": "pairs", "pictures": "classes"}
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +145,7 @@ def never_stopped(request: pytest.FixtureRequest, pictures: Path, tmp_path_facto
 
 
 def train(method: str, data: Path, out: Path, **changes) -> int:
-    data = data / {"cyclegan": "", "pix2pix": "pairs"}.get(method, "classes")
+    data = data / FOLDERS[method_class(method).data]
     options = SHARED | OWN[method] | {"data": data, "out": out} | changes
     argv = ["train", method]
     for name, value in options.items():

@@ -7,6 +7,7 @@ from ganvas.errors import InputError, did_you_mean
 METHODS = {
     "cyclegan": "ganvas.methods.cyclegan:CycleGAN",
     "dcgan": "ganvas.methods.dcgan:DCGAN",
+    "discogan": "ganvas.methods.discogan:DiscoGAN",
     "pix2pix": "ganvas.methods.pix2pix:Pix2Pix",
     "r3gan": "ganvas.methods.r3gan:R3GAN",
     "stylegan": "ganvas.methods.stylegan:StyleGAN",

@@ -50,7 +50,16 @@ SAMPLES: dict[str, Sample] = {
                 "batch_size": 1,
                 "ema": "0.5kimg",
                 "duration": "5min",
-            }
+            },
+            "discogan": {
+                "ngf": 24,
+                "ndf": 24,
+                "batch_size": 4,
+                "lr": 0.0005,
+                "gan_curriculum": 500,
+                "ema": "0.5kimg",
+                "duration": "5min",
+            },
         },
     ),
     "shapes": Sample(
