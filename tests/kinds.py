@@ -14,6 +14,7 @@ SMALL = {
     "cyclegan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "dcgan": {"size": 16, "ngf": 4, "ndf": 4, "nz": 5},
     "discogan": {"size": 32, "ngf": 4, "ndf": 4, "batch_size": 2, "d_steps": "1"},
+    "dualgan": {"size": 32, "ngf": 4, "ndf": 4, "n_downs": 5, "n_layers": 2, "d_steps": "1"},
     "pix2pix": {"size": 32, "ngf": 4, "ndf": 4, "n_downs": 5, "n_layers": 2},
     "r3gan": {
         "size": 16,
@@ -61,6 +62,14 @@ OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"batch_size": 1},
         {"gan_curriculum": 1},
         {"lambda_fm": 0, "weight_decay": 0},
+    ],
+    "dualgan": [
+        {"size": 64, "n_downs": 6},
+        {"batch_size": 2, "norm": "instance"},
+        {"generator": "resnet", "n_blocks": 1},
+        {"discriminator": "pixel", "dropout": False},
+        {"direction": "BtoA"},
+        {"clip": 0.1, "lambda_A": 0},
     ],
     "pix2pix": [
         {"norm": "none"},
@@ -142,6 +151,11 @@ def judged_both_ways(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]
     }
 
 
+def judged_whole_both_ways(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
+    seen = judged_both_ways(method, batch)
+    return {name: (D, real, fake, 1.0) for name, (D, real, fake, _) in seen.items()}
+
+
 def judged_from_noise(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
     x = batch["pictures"]
     return {"D": (method.D, x, method.G(torch.randn(len(x), method.nz)).detach(), 1.0)}
@@ -156,6 +170,7 @@ JUDGED: dict[str, Callable[[Any, dict[str, Tensor]], dict[str, Judged]]] = {
     "cyclegan": judged_both_ways,
     "dcgan": judged_from_noise,
     "discogan": judged_both_ways,
+    "dualgan": judged_whole_both_ways,
     "pix2pix": judged_in_pairs,
     "r3gan": judged_as_drawn,
     "stylegan": judged_as_drawn,

@@ -63,6 +63,15 @@ OWN: dict[str, dict[str, Any]] = {
         "ndf": 4,
         "gan_curriculum": 8,
     },
+    "dualgan": {
+        "size": 64,
+        "load_size": 68,
+        "ngf": 4,
+        "ndf": 4,
+        "n_downs": 6,
+        "n_layers": 2,
+        "d_steps": "3/2",
+    },
     "pix2pix": {
         "size": 64,
         "load_size": 68,

@@ -3,6 +3,7 @@
 import copy
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -58,6 +59,7 @@ def test_the_published_networks_have_as_many_parameters():
         ((32, 32), (4, 4), (1, 1)),
         ((96, 128), (6, 8), (3, 5)),
         ((128, 128), (4, 4), (1, 1)),
+        ((40, 72), (5, 9), (2, 6)),
     ],
 )
 def test_depth_follows_the_size(size, core, scores):
@@ -199,7 +201,7 @@ def test_a_single_picture_goes_by_its_own_statistics():
     ("changes", "message"),
     [
         ({"size": 16}, r"^--size 16: discogan wants at least 32 pixels each way"),
-        ({"size": 100}, r"^--size 100: .* halve 4 times .* multiples of 16; the nearest is 96x96"),
+        ({"size": 100}, r"^--size 100: .* multiples of 8; take one of 32, such as 96x96"),
         ({"starting_rate": 2}, r"^--starting-rate 2: must be from 0 to 1"),
         ({"lambda_fm": -1}, r"^--lambda-fm -1.0: must be at least 0"),
     ],
@@ -237,6 +239,6 @@ def test_it_learns_colours_through_the_public_face(tmp_path):
         quiet=True,
     )
     answer = ganvas.load(run).translate(Image.new("RGB", (40, 30), (225, 45, 45)))
-    red, _, blue = answer.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
+    red, _, blue = np.asarray(answer).mean((0, 1))
     assert answer.size == (40, 30)
     assert blue > red + 60

@@ -8,6 +8,7 @@ METHODS = {
     "cyclegan": "ganvas.methods.cyclegan:CycleGAN",
     "dcgan": "ganvas.methods.dcgan:DCGAN",
     "discogan": "ganvas.methods.discogan:DiscoGAN",
+    "dualgan": "ganvas.methods.dualgan:DualGAN",
     "pix2pix": "ganvas.methods.pix2pix:Pix2Pix",
     "r3gan": "ganvas.methods.r3gan:R3GAN",
     "stylegan": "ganvas.methods.stylegan:StyleGAN",

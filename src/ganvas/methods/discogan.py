@@ -18,6 +18,8 @@ from ganvas.networks.norms import BatchNorm2d, use_own_statistics
 from ganvas.schedules import Policy
 
 SMALLEST = 32
+FEWEST = 3
+"""Halvings that there are at least."""
 CORE = 4
 """The least side of the maps between a generator's two halves."""
 
@@ -56,15 +58,15 @@ class Config(TranslationSettings):
         self.check_crop()
 
     def check_size(self, width: int, height: int, what: str) -> None:
-        step = self.stride
-        if min(width, height) < max(SMALLEST, self.smallest_translated):
-            least = max(SMALLEST, self.smallest_translated)
+        least = max(SMALLEST, self.smallest_translated)
+        if min(width, height) < least:
             raise InputError(f"{what}: discogan wants at least {least} pixels each way")
+        step = max(self.stride, 2**FEWEST)
         if width % step or height % step:
-            near = "x".join(str(max(round(n / step), 1) * step) for n in (width, height))
+            near = "x".join(str(max(round(n / 32), 1) * 32) for n in (width, height))
             raise InputError(
-                f"{what}: discogan's generators halve {self.halvings} times and want multiples of "
-                f"{step}; the nearest is {near}"
+                f"{what}: discogan's generators halve {step.bit_length() - 1} times and want "
+                f"multiples of {step}; take one of 32, such as {near}"
             )
 
     def check_whole(self, sizes: set[tuple[int, int]]) -> None:
@@ -81,8 +83,16 @@ class Config(TranslationSettings):
 
     @property
     def halvings(self) -> int:
-        """How often all networks halve: until the shorter side of --size is 4 to 7."""
-        return (min(self.width_height) // CORE).bit_length() - 1
+        """How often all networks halve: as often as both sides of --size can be halved, down to 4
+        at the least."""
+        most = (min(self.width_height) // CORE).bit_length() - 1
+        return max(
+            n for n in range(max(most, 0) + 1) if not any(s % 2**n for s in self.width_height)
+        )
+
+    @property
+    def size_step(self) -> int:
+        return 32
 
     @property
     def stride(self) -> int:

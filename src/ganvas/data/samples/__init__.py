@@ -60,6 +60,15 @@ SAMPLES: dict[str, Sample] = {
                 "ema": "0.5kimg",
                 "duration": "5min",
             },
+            "dualgan": {
+                "size": "64",
+                "n_downs": 6,
+                "ngf": 16,
+                "ndf": 24,
+                "lr": 0.0002,
+                "ema": "0.5kimg",
+                "duration": "5min",
+            },
         },
     ),
     "shapes": Sample(
