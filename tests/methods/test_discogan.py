@@ -66,7 +66,7 @@ def test_depth_follows_the_size(size, core, scores):
     height, width = size
     method = make(size=f"{width}x{height}", ngf=2, ndf=2).eval()
     seen = []
-    middle = method.G_A.main[3 * method.config.halvings - 1 - 1]
+    middle = method.G_A.model[3 * method.config.halvings - 1 - 1]
     hook = middle.register_forward_hook(lambda *given: seen.append(given[2].shape[2:]))
     x = torch.zeros(1, 3, height, width)
     with torch.no_grad():
@@ -231,8 +231,10 @@ def test_it_learns_colours_through_the_public_face(tmp_path):
         **SMALL | {"batch_size": 4, "gan_curriculum": 0, "default_rate": 0.1},
         data=tmp_path,
         out=tmp_path / "run",
-        lr=0.005,
-        duration="60it",
+        lr=0.01,
+        duration="30it",
+        preview_every="1000it",
+        snapshot_every="1000it",
         tensorboard=False,
         device="cpu",
         threads=1,

@@ -124,10 +124,10 @@ class GeneratorNetwork(nn.Module):
             layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False)]
             layers += [BatchNorm2d(after), nn.ReLU(True)]
         layers += [nn.ConvTranspose2d(behind[0], out_channels, 4, 2, 1, bias=False)]
-        self.main = nn.Sequential(*layers, nn.Tanh())
+        self.model = nn.Sequential(*layers, nn.Tanh())
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.main(x)
+        return self.model(x)
 
 
 class DiscriminatorNetwork(nn.Module):
