@@ -15,6 +15,8 @@ SMALL = {
     "bigan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "cyclegan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "dcgan": {"size": 16, "ngf": 4, "ndf": 4, "nz": 5},
+    "discogan": {"size": 32, "ngf": 4, "ndf": 4, "batch_size": 2, "d_steps": "1"},
+    "dualgan": {"size": 32, "ngf": 4, "ndf": 4, "n_downs": 5, "n_layers": 2, "d_steps": "1"},
     "featgan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "pix2pix": {"size": 32, "ngf": 4, "ndf": 4, "n_downs": 5, "n_layers": 2},
     "r3gan": {
@@ -64,6 +66,21 @@ OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"norm_D": "layer", "conditional": True, "objective": "wgan", "gp": 10},
         {"norm_D": "instance"},
         {"norm_D": "none"},
+    ],
+    "discogan": [
+        {"size": "64x48"},
+        {"direction": "BtoA"},
+        {"batch_size": 1},
+        {"gan_curriculum": 1},
+        {"lambda_fm": 0, "weight_decay": 0},
+    ],
+    "dualgan": [
+        {"size": 64, "n_downs": 6},
+        {"batch_size": 2, "norm": "instance"},
+        {"generator": "resnet", "n_blocks": 1},
+        {"discriminator": "pixel", "dropout": False},
+        {"direction": "BtoA"},
+        {"clip": 0.1, "lambda_A": 0},
     ],
     "featgan": [
         {"norm": "batch"},
@@ -172,6 +189,11 @@ def judged_both_ways(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]
     }
 
 
+def judged_whole_both_ways(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
+    seen = judged_both_ways(method, batch)
+    return {name: (D, real, fake, 1.0) for name, (D, real, fake, _) in seen.items()}
+
+
 def judged_one_way(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
     return {"D": (method.D, batch["B"], method.G(batch["A"]).detach(), 0.5)}
 
@@ -190,6 +212,8 @@ JUDGED: dict[str, Callable[[Any, dict[str, Tensor]], dict[str, Judged]]] = {
     "bigan": judged_as_two_kinds_of_pairs,
     "cyclegan": judged_both_ways,
     "dcgan": judged_from_noise,
+    "discogan": judged_both_ways,
+    "dualgan": judged_whole_both_ways,
     "featgan": judged_one_way,
     "pix2pix": judged_in_pairs,
     "r3gan": judged_as_drawn,

@@ -66,6 +66,22 @@ OWN: dict[str, dict[str, Any]] = {
         "eval_count": 4,
         "keep_best": 2,
     },
+    "discogan": {
+        "size": 32,
+        "load_size": 36,
+        "ngf": 4,
+        "ndf": 4,
+        "gan_curriculum": 8,
+    },
+    "dualgan": {
+        "size": 64,
+        "load_size": 68,
+        "ngf": 4,
+        "ndf": 4,
+        "n_downs": 6,
+        "n_layers": 2,
+        "d_steps": "3/2",
+    },
     "featgan": {
         "size": 32,
         "load_size": 36,

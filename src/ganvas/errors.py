@@ -1,5 +1,8 @@
 """What is said to a user whose input is at fault: one plain sentence, no traceback."""
 
+DONE, INPUT_AT_FAULT, INTERRUPTED = 0, 2, 130
+"""Exit statuses."""
+
 
 class InputError(Exception):
     """The user's input is at fault: one sentence that says what, where, and how to mend it.

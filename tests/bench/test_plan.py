@@ -62,7 +62,7 @@ def test_a_method_of_one_direction_is_trained_once_for_each():
 def test_what_is_said_nearer_to_a_row_wins_and_the_command_line_over_all():
     of = plan(
         duration="3it",
-        settings={"lr": 0.1, "ngf": 8, "size": 32},
+        settings={"lr": 0.1, "ngf": 8, "size": 256},
         **{
             "for": {
                 "sample:streets": {
@@ -73,7 +73,7 @@ def test_what_is_said_nearer_to_a_row_wins_and_the_command_line_over_all():
         },
     )
     found = jobs(of)["pairs-atob-seed0"].given
-    assert (found["lr"], found["ngf"], found["ndf"], found["size"]) == (0.001, 16, 2, 32)
+    assert (found["lr"], found["ngf"], found["ndf"], found["size"]) == (0.001, 16, 2, 256)
     assert (found["data"], found["duration"]) == ("sample:street-pairs", "3it")
     assert jobs(of)["ours-seed0"].given["data"] == "sample:streets"
     told = jobs(replace(of, said={"ngf": 4, "lr": 0.5, "duration": "9it"}))["pairs-atob-seed0"]

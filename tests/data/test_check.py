@@ -68,7 +68,7 @@ def test_a_sound_set_has_no_problems(unpaired_folder, capsys):
         "",
         "nothing is wrong with it",
     ]
-    assert lines[-1] == f"  ganvas train cyclegan --data {unpaired_folder} --size 40"
+    assert f"  ganvas train cyclegan --data {unpaired_folder} --size 40" in lines
 
 
 def test_what_is_suggested_can_be_trained(unpaired_folder, tmp_path, capsys):
@@ -269,8 +269,9 @@ def test_a_source_with_a_blank_in_its_name_is_quoted(tmp_path):
 
 
 def test_a_missing_domain_is_asked_for(tmp_path):
-    (line,) = look_at(fill(tmp_path, "trainA", 2, 20, 20, 3)).suggestions
-    assert line == "cyclegan wants pictures in trainB/ first"
+    lines = look_at(fill(tmp_path, "trainA", 2, 20, 20, 3)).suggestions
+    assert "cyclegan wants pictures in trainB/ first" in lines
+    assert all(line.endswith(" wants pictures in trainB/ first") for line in lines)
 
 
 def test_pictures_of_which_none_can_be_read_get_no_command(tmp_path):
@@ -327,7 +328,9 @@ def test_folders_of_equal_names_may_be_pairs_and_it_is_said_who_would_be_left_ou
     assert "trainA/3-64x64x3.png: no picture in trainB has that name" in text
     assert not [s for s in look_at(tmp_path).suggestions if "pix2pix" in s]
     (tmp_path / "trainA" / "3-64x64x3.png").unlink()
-    _, line, reason = look_at(tmp_path).suggestions
+    lines = look_at(tmp_path).suggestions
+    place = next(i for i, line in enumerate(lines) if "train pix2pix" in line)
+    line, reason = lines[place : place + 2]
     assert line == f"ganvas train pix2pix --data {tmp_path} --n-downs 6 --size 64"
     assert "trainA and trainB share all 3" in reason
 

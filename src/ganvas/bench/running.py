@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ganvas.bench.folder import Folder
 from ganvas.bench.jobs import Job
-from ganvas.cli import INPUT_AT_FAULT, INTERRUPTED
+from ganvas.errors import DONE, INPUT_AT_FAULT, INTERRUPTED
 
 Say = Callable[[str], object]
 POLL_SECONDS = 0.2
@@ -77,13 +77,13 @@ def begun(folder: Folder, job: Job) -> subprocess.Popen[bytes]:
 
 
 def note(folder: Folder, job: Job, status: int, outcome: Outcome) -> None:
-    if status == 0:
+    if status == DONE:
         outcome.trained.append(job.name)
         return
     log = folder.log(job)
     last = log.read_bytes()[-LAST_LINES:].decode("utf-8", "replace").strip().splitlines() or [""]
     if status == INPUT_AT_FAULT:
-        outcome.failed[job.name] = last[-1].removeprefix("ganvas: ")
+        outcome.failed[job.name] = last[-1]
     elif status == INTERRUPTED:
         outcome.failed[job.name] = "was interrupted"
     elif status < 0:

@@ -5,8 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ganvas.cli import INPUT_AT_FAULT, INTERRUPTED, complain
-from ganvas.errors import InputError
+from ganvas.errors import DONE, INPUT_AT_FAULT, INTERRUPTED, InputError
 
 
 def work(bench: Path, name: str) -> None:
@@ -43,11 +42,11 @@ def main() -> int:
     try:
         work(Path(sys.argv[1]), sys.argv[2])
     except InputError as error:
-        complain(str(error))
+        print(" ".join(str(error).split()), flush=True)
         return INPUT_AT_FAULT
     except KeyboardInterrupt:
         return INTERRUPTED
-    return 0
+    return DONE
 
 
 if __name__ == "__main__":

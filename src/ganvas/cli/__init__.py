@@ -7,9 +7,7 @@ from cyclopts import App, CycloptsError, MissingArgumentError, UnknownOptionErro
 from cyclopts.exceptions import UnusedCliTokensError
 
 from ganvas.cli.spellings import accept_reference_spellings
-from ganvas.errors import InputError
-
-DONE, INPUT_AT_FAULT, INTERRUPTED = 0, 2, 130
+from ganvas.errors import DONE, INPUT_AT_FAULT, INTERRUPTED, InputError
 
 COMMANDS = {
     "train": ("train:app", "Train a method on pictures; leaves a run directory."),

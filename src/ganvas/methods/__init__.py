@@ -8,6 +8,8 @@ METHODS = {
     "bigan": "ganvas.methods.bigan:BiGAN",
     "cyclegan": "ganvas.methods.cyclegan:CycleGAN",
     "dcgan": "ganvas.methods.dcgan:DCGAN",
+    "discogan": "ganvas.methods.discogan:DiscoGAN",
+    "dualgan": "ganvas.methods.dualgan:DualGAN",
     "featgan": "ganvas.methods.featgan:FeatGAN",
     "pix2pix": "ganvas.methods.pix2pix:Pix2Pix",
     "r3gan": "ganvas.methods.r3gan:R3GAN",

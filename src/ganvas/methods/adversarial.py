@@ -113,6 +113,11 @@ class AdversarialSettings(Settings):
         return self.lr if self.lr_D is None else self.lr_D
 
     @property
+    def bound(self) -> float | None:
+        """The bound on the discriminators' weights."""
+        return self.clip
+
+    @property
     def pace(self) -> Fraction:
         """Steps of the discriminators for one of the generators."""
         try:
@@ -216,13 +221,13 @@ class Adversarial(Method):
 
     def clip(self, *discriminators: nn.Module) -> None:
         """Bound the discriminators' weights, after their step, where --clip says so."""
-        if self.rules.clip is not None:
-            clip_weights(self.rules.clip, *discriminators)
+        if self.rules.bound is not None:
+            clip_weights(self.rules.bound, *discriminators)
 
     @property
     def notes(self) -> list[str]:
         c, found = self.rules, []
-        if c.objective == "wgan" and not (c.gp or c.clip or c.r1_gamma or c.r2_gamma):
+        if c.objective == "wgan" and not (c.gp or c.bound or c.r1_gamma or c.r2_gamma):
             found.append(
                 "--objective wgan alone bounds its discriminators by nothing, and they will run "
                 "away: add --gp 10 (WGAN-GP), or --clip 0.01 (the first WGAN)"

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
-from torch.optim import Adam, Optimizer
+from torch.optim import Adam, Optimizer, RMSprop
 
 from ganvas.clock import Clock
 from ganvas.config import Settings
@@ -33,6 +33,10 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
     finally:
         for network in networks:
             network.requires_grad_(True)
+
+
+def parameters_of(networks: Iterable[nn.Module]) -> list[nn.Parameter]:
+    return [p for network in networks for p in network.parameters()]
 
 
 class Method(nn.Module):
@@ -108,11 +112,29 @@ class Method(nn.Module):
         return []
 
     def player(
-        self, name: str, *networks: nn.Module, lr: float, betas: tuple[float, float]
+        self,
+        name: str,
+        *networks: nn.Module,
+        lr: float,
+        betas: tuple[float, float],
+        weight_decay: float = 0.0,
     ) -> Adam:
-        """One optimizer over these networks; `name` is how logs and state call it."""
-        parameters = [p for network in networks for p in network.parameters()]
-        optimizer = Adam(parameters, lr=lr, betas=betas, fused=True)
+        """One Adam over these networks; `name` is how logs and state call it. `weight_decay` is a
+        part of the gradient, as Adam first had it."""
+        weights = parameters_of(networks)
+        optimizer = Adam(weights, lr=lr, betas=betas, weight_decay=weight_decay, fused=True)
+        self.enlist(name, networks, optimizer, lr)
+        return optimizer
+
+    def rmsprop_player(self, name: str, *networks: nn.Module, lr: float, alpha: float) -> RMSprop:
+        """One RMSProp over these networks, whose mean square decays by alpha a step."""
+        optimizer = RMSprop(parameters_of(networks), lr=lr, alpha=alpha)
+        self.enlist(name, networks, optimizer, lr)
+        return optimizer
+
+    def enlist(
+        self, name: str, networks: tuple[nn.Module, ...], optimizer: Optimizer, lr: float
+    ) -> None:
         for group in optimizer.param_groups:
             group["initial_lr"] = lr
         self.optimizers[name], self.players[name] = optimizer, networks
@@ -120,7 +142,6 @@ class Method(nn.Module):
         for count in ("skipped", "streak", "skipped_at"):
             self.register_buffer(f"{count}_{name}", torch.zeros(()), persistent=False)
         self.descents[name] = 0
-        return optimizer
 
     def descend(self, player: str, loss: Tensor) -> None:
         """One step of that player's optimizer down the loss.
@@ -140,9 +161,14 @@ class Method(nn.Module):
         ]
         total = get_total_norm(gradients)
         bad = (~torch.isfinite(total)).float()
-        # The fused step itself leaves everything as it is where this is 1.
-        optimizer.found_inf = bad  # pyright: ignore[reportAttributeAccessIssue]
-        optimizer.step()
+        if isinstance(optimizer, RMSprop):
+            # It has no fused step: this one waits for the device.
+            if not bad:
+                optimizer.step()
+        else:
+            # The fused step itself leaves everything as it is where this is 1.
+            optimizer.found_inf = bad  # pyright: ignore[reportAttributeAccessIssue]
+            optimizer.step()
         self.get_buffer(f"skipped_{player}").add_(bad)
         self.get_buffer(f"streak_{player}").add_(1).mul_(bad)
         self.get_buffer(f"skipped_at_{player}").lerp_(bad * self.steps, bad)

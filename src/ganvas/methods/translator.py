@@ -36,36 +36,15 @@ from ganvas.scales import outside_said, range_of
 
 
 @dataclass(kw_only=True)
-class TranslatorSettings(AdversarialSettings):
-    """Translating networks"""
+class TranslationSettings(AdversarialSettings):
+    """Translation"""
 
     direction: Direction = "AtoB"
     """Which domain plays the paper's X, what is translated: with BtoA, B is X and A is Y."""
-    generator: Literal["resnet", "unet"] = "resnet"
-    """Architecture of generators: resnet (CycleGAN, appendix 7.2), unet (pix2pix, appendix 6.1)."""
-    n_blocks: int = 9
-    """Residual blocks of a resnet (CycleGAN: 9 at 256, 6 at 128)."""
-    n_downs: int = 8
-    """Halvings of a unet: 8 is the reference's unet_256, 7 its unet_128."""
-    antialias: Antialias = "none"
-    """Where a resnet halves and doubles with a filter in place of a strided convolution: none,
-    down, up, both (CUT's generators: both)."""
     ngf: int = 64
     """Channels of the generators' first layer."""
-    dropout: bool = False
-    """Dropout in the generators."""
-    discriminator: Literal["patch", "pixel"] = "patch"
-    """Architecture of discriminators: overlapping patches, or single pixels."""
-    n_layers: int = 3
-    """Layers of a patch discriminator; 3 judges 70x70 pixels (the reference's basic)."""
     ndf: int = 64
     """Channels of the discriminators' first layer."""
-    norm: Norm = "instance"
-    """Normalisation in all networks."""
-    init_type: Init = "normal"
-    """How initial weights are drawn."""
-    init_gain: float = 0.02
-    """Standard deviation of normal, factor of xavier and orthogonal."""
     channels_A: int | None = None
     """1 takes the pictures of A as grey, 3 as RGB; of others it must be what they have. Left out:
     as they are."""
@@ -84,12 +63,8 @@ class TranslatorSettings(AdversarialSettings):
 
     def check(self) -> None:
         super().check()
-        for name in ("n_blocks", "n_layers", "ngf", "ndf"):
+        for name in ("ngf", "ndf"):
             self.at_least(name, 1)
-        self.at_least("n_downs", 5)
-        self.above_zero("init_gain")
-        if self.antialias != "none" and self.generator != "resnet":
-            raise InputError(f"--antialias {self.antialias}: is for --generator resnet only")
         for name in ("beta1", "beta2"):
             self.below_one(name)
         for domain in "AB":
@@ -97,8 +72,64 @@ class TranslatorSettings(AdversarialSettings):
                 self.at_least(f"channels_{domain}", 1)
             if (text := self.range_of(domain)) is not None:
                 range_of(text, f"range-{domain}")
+
+    def check_crop(self) -> None:
+        """Refuse a --size that the networks cannot train on, where pictures are brought to it."""
         if self.preprocess not in ("none", "scale_width"):
             self.check_size(*self.width_height, f"--size {self.size}")
+
+    def channels_of(self, domain: str) -> int | None:
+        return self.channels_A if domain == "A" else self.channels_B
+
+    def range_of(self, domain: str) -> str | None:
+        return self.range_A if domain == "A" else self.range_B
+
+    @property
+    def x_and_y(self) -> tuple[str, str]:
+        """The domains that play the paper's X and Y."""
+        return ("A", "B") if self.direction == "AtoB" else ("B", "A")
+
+    @property
+    def smallest_translated(self) -> int:
+        """The least height and width that the generators take."""
+        return self.stride
+
+
+@dataclass(kw_only=True)
+class TranslatorSettings(TranslationSettings):
+    """Translating networks"""
+
+    generator: Literal["resnet", "unet"] = "resnet"
+    """Architecture of generators: resnet (CycleGAN, appendix 7.2), unet (pix2pix, appendix 6.1)."""
+    n_blocks: int = 9
+    """Residual blocks of a resnet (CycleGAN: 9 at 256, 6 at 128)."""
+    n_downs: int = 8
+    """Halvings of a unet: 8 is the reference's unet_256, 7 its unet_128."""
+    antialias: Antialias = "none"
+    """Where a resnet halves and doubles with a filter in place of a strided convolution: none,
+    down, up, both (CUT's generators: both)."""
+    dropout: bool = False
+    """Dropout in the generators."""
+    discriminator: Literal["patch", "pixel"] = "patch"
+    """Architecture of discriminators: overlapping patches, or single pixels."""
+    n_layers: int = 3
+    """Layers of a patch discriminator; 3 judges 70x70 pixels (the reference's basic)."""
+    norm: Norm = "instance"
+    """Normalisation in all networks."""
+    init_type: Init = "normal"
+    """How initial weights are drawn."""
+    init_gain: float = 0.02
+    """Standard deviation of normal, factor of xavier and orthogonal."""
+
+    def check(self) -> None:
+        super().check()
+        for name in ("n_blocks", "n_layers"):
+            self.at_least(name, 1)
+        self.at_least("n_downs", 5)
+        self.above_zero("init_gain")
+        if self.antialias != "none" and self.generator != "resnet":
+            raise InputError(f"--antialias {self.antialias}: is for --generator resnet only")
+        self.check_crop()
 
     def check_size(self, width: int, height: int, what: str) -> None:
         step = self.stride
@@ -119,23 +150,12 @@ class TranslatorSettings(AdversarialSettings):
                 "way; take a larger size, or fewer --n-layers or --n-downs"
             )
 
-    def channels_of(self, domain: str) -> int | None:
-        return self.channels_A if domain == "A" else self.channels_B
-
     def shaped_by(self, player: str) -> tuple[str, ...]:
         if player == "G":
             own = ("n_downs",) if self.generator == "unet" else ("n_blocks", "antialias")
             return ("generator", *own, "ngf", "norm")
         own = ("n_layers",) if self.discriminator == "patch" else ()
         return ("discriminator", *own, "ndf", "norm")
-
-    def range_of(self, domain: str) -> str | None:
-        return self.range_A if domain == "A" else self.range_B
-
-    @property
-    def x_and_y(self) -> tuple[str, str]:
-        """The domains that play the paper's X and Y."""
-        return ("A", "B") if self.direction == "AtoB" else ("B", "A")
 
     @property
     def stride(self) -> int:
@@ -168,7 +188,7 @@ class Translator(Adversarial):
     """Whether a training learns one direction, that of its settings, and not both."""
 
     def __init__(
-        self, config: TranslatorSettings, channels: Mapping[str, int], classes: Sequence[str] = ()
+        self, config: TranslationSettings, channels: Mapping[str, int], classes: Sequence[str] = ()
     ) -> None:
         super().__init__(config, channels, classes)
         self.settings = config

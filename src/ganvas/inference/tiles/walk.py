@@ -17,6 +17,7 @@ from ganvas.inference.tiles.fields import (
     Repeated,
     Upconvolved,
 )
+from ganvas.methods import discogan
 from ganvas.networks.norms import BatchNorm2d, InstanceNorm2d
 from ganvas.networks.resampling import BlurDown, BlurUp
 from ganvas.networks.resnet import ResidualBlock, ResnetGenerator
@@ -108,6 +109,7 @@ def same(layer: nn.Module, parent: Field) -> Field:
 KINDS: dict[type[nn.Module], Callable[[Any, Field], Field]] = {
     ResnetGenerator: within,
     UnetGenerator: within,
+    discogan.GeneratorNetwork: within,
     nn.Sequential: one_after_the_other,
     ResidualBlock: residual,
     Level: skipped_and_below,
