@@ -11,8 +11,26 @@ from ganvas.methods.base import Method
 from ganvas.networks.r3gan import ResidualBlock
 
 SMALL = {
+    "cut": {
+        "size": 32,
+        "ngf": 4,
+        "ndf": 4,
+        "n_blocks": 1,
+        "n_layers": 2,
+        "netF_nc": 32,
+        "init_gain": 0.2,
+    },
     "cyclegan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "dcgan": {"size": 16, "ngf": 4, "ndf": 4, "nz": 5},
+    "fastcut": {
+        "size": 32,
+        "ngf": 4,
+        "ndf": 4,
+        "n_blocks": 1,
+        "n_layers": 2,
+        "netF_nc": 32,
+        "init_gain": 0.2,
+    },
     "pix2pix": {"size": 32, "ngf": 4, "ndf": 4, "n_downs": 5, "n_layers": 2},
     "r3gan": {
         "size": 16,
@@ -36,6 +54,18 @@ SMALL = {
 }
 """Settings with which a step takes a moment."""
 OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "cut": [
+        {"norm": "batch"},
+        {"norm": "none"},
+        {"discriminator": "pixel"},
+        {"dropout": True},
+        {"antialias": "none", "antialias_D": False},
+        {"direction": "BtoA"},
+        {"nce_idt": False, "flip_equivariance": True},
+        {"flip_equivariance": True},
+        {"nce_layers": "2,3,12", "num_patches": 7},
+        {"n_blocks": 6},
+    ],
     "cyclegan": [
         {"norm": "batch"},
         {"norm": "none"},
@@ -54,6 +84,7 @@ OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"norm_D": "instance"},
         {"norm_D": "none"},
     ],
+    "fastcut": [{"nce_idt": True}, {"norm": "batch"}],
     "pix2pix": [
         {"norm": "none"},
         {"size": 64, "n_downs": 6},
@@ -120,6 +151,12 @@ def judged(method: Adversarial, batch: dict[str, Tensor]) -> dict[str, Judged]:
     return JUDGED[method.name](method, batch)
 
 
+def judged_one_way(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
+    x, y = batch["A"], batch["B"]
+    y_ = method.G(x.flip(3) if method.mirrored() else x)
+    return {"D": (method.D, y, y_.detach(), 1.0)}
+
+
 def judged_in_pairs(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
     x, y = batch["A"], batch["B"]
     real, fake = (torch.cat([x, other], 1) for other in (y, method.G(x).detach()))
@@ -145,8 +182,10 @@ def judged_as_drawn(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
 
 
 JUDGED: dict[str, Callable[[Any, dict[str, Tensor]], dict[str, Judged]]] = {
+    "cut": judged_one_way,
     "cyclegan": judged_both_ways,
     "dcgan": judged_from_noise,
+    "fastcut": judged_one_way,
     "pix2pix": judged_in_pairs,
     "r3gan": judged_as_drawn,
     "stylegan": judged_as_drawn,

@@ -32,6 +32,17 @@ SHARED: dict[str, Any] = {
     "threads": 1,
 }
 OWN: dict[str, dict[str, Any]] = {
+    "cut": {
+        "size": 32,
+        "load_size": 36,
+        "ngf": 4,
+        "ndf": 4,
+        "n_blocks": 1,
+        "n_layers": 2,
+        "netF_nc": 8,
+        "num_patches": 20,
+        "d_steps": "3/2",
+    },
     "cyclegan": {
         "size": 32,
         "load_size": 36,
@@ -55,6 +66,17 @@ OWN: dict[str, dict[str, Any]] = {
         "eval_metrics": "swd",
         "eval_count": 4,
         "keep_best": 2,
+    },
+    "fastcut": {
+        "size": 32,
+        "load_size": 36,
+        "ngf": 4,
+        "ndf": 4,
+        "n_blocks": 1,
+        "n_layers": 2,
+        "netF_nc": 8,
+        "direction": "BtoA",
+        "gp": 1,
     },
     "pix2pix": {
         "size": 64,
@@ -137,7 +159,9 @@ def never_stopped(request: pytest.FixtureRequest, pictures: Path, tmp_path_facto
 
 
 def train(method: str, data: Path, out: Path, **changes) -> int:
-    data = data / {"cyclegan": "", "pix2pix": "pairs"}.get(method, "classes")
+    data = data / {"cut": "", "cyclegan": "", "fastcut": "", "pix2pix": "pairs"}.get(
+        method, "classes"
+    )
     options = SHARED | OWN[method] | {"data": data, "out": out} | changes
     argv = ["train", method]
     for name, value in options.items():

@@ -5,8 +5,10 @@ from importlib import import_module
 from ganvas.errors import InputError, did_you_mean
 
 METHODS = {
+    "cut": "ganvas.methods.cut:CUT",
     "cyclegan": "ganvas.methods.cyclegan:CycleGAN",
     "dcgan": "ganvas.methods.dcgan:DCGAN",
+    "fastcut": "ganvas.methods.cut:FastCUT",
     "pix2pix": "ganvas.methods.pix2pix:Pix2Pix",
     "r3gan": "ganvas.methods.r3gan:R3GAN",
     "stylegan": "ganvas.methods.stylegan:StyleGAN",
