@@ -55,12 +55,12 @@ class Config(TranslatorSettings):
     init_type: Init = "xavier"
 
     def check(self) -> None:
-        super().check()
         if self.generator != "resnet":
             raise InputError(
                 f"--generator {self.generator}: PatchNCE looks into the encoder of a resnet; take "
                 "--generator resnet"
             )
+        super().check()
         for name in ("lambda_GAN", "lambda_NCE"):
             self.at_least(name, 0)
         for name in ("num_patches", "netF_nc"):
