@@ -35,7 +35,7 @@ class Config(TranslatorSettings):
     """PatchNCE of y and G(y) too, lambda_Y of eq. 5; each of the two then counts half."""
     nce_layers: str | None = None
     """Layers of G whose features PatchNCE compares, such as 0,4,8,12,16. Left out: the padded
-    input, the convolutions of both halvings, the first and the fifth residual block."""
+    input, the convolutions of both halvings, the first and the fifth (or last) residual block."""
     nce_T: float = 0.07
     """Temperature, tau of eq. 2."""
     num_patches: int = 256
@@ -53,6 +53,9 @@ class Config(TranslatorSettings):
     antialias: Antialias = "both"
     duration: str = "400ep"
     init_type: Init = "xavier"
+
+    equal_channels = True
+    """Whether A and B must have as many channels."""
 
     def check(self) -> None:
         if self.generator != "resnet":
