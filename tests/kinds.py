@@ -13,10 +13,28 @@ from ganvas.networks.r3gan import ResidualBlock
 AnyMethod = TypeVar("AnyMethod", bound=Method)
 SMALL = {
     "bigan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
+    "cut": {
+        "size": 32,
+        "ngf": 4,
+        "ndf": 4,
+        "n_blocks": 1,
+        "n_layers": 2,
+        "netF_nc": 32,
+        "init_gain": 0.2,
+    },
     "cyclegan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "dcgan": {"size": 16, "ngf": 4, "ndf": 4, "nz": 5},
     "discogan": {"size": 32, "ngf": 4, "ndf": 4, "batch_size": 2, "d_steps": "1"},
     "dualgan": {"size": 32, "ngf": 4, "ndf": 4, "n_downs": 5, "n_layers": 2, "d_steps": "1"},
+    "fastcut": {
+        "size": 32,
+        "ngf": 4,
+        "ndf": 4,
+        "n_blocks": 1,
+        "n_layers": 2,
+        "netF_nc": 32,
+        "init_gain": 0.2,
+    },
     "featgan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "pix2pix": {"size": 32, "ngf": 4, "ndf": 4, "n_downs": 5, "n_layers": 2},
     "r3gan": {
@@ -48,6 +66,18 @@ OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"discriminator": "pixel"},
         {"direction": "BtoA"},
         {"pool_size": 0},
+    ],
+    "cut": [
+        {"norm": "batch"},
+        {"norm": "none"},
+        {"discriminator": "pixel"},
+        {"dropout": True},
+        {"antialias": "none", "antialias_D": False},
+        {"direction": "BtoA"},
+        {"nce_idt": False, "flip_equivariance": True},
+        {"flip_equivariance": True},
+        {"nce_layers": "2,3,12", "num_patches": 7},
+        {"n_blocks": 6},
     ],
     "cyclegan": [
         {"norm": "batch"},
@@ -82,6 +112,7 @@ OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"direction": "BtoA"},
         {"clip": 0.1, "lambda_A": 0},
     ],
+    "fastcut": [{"nce_idt": True}, {"norm": "batch"}],
     "featgan": [
         {"norm": "batch"},
         {"generator": "unet", "n_downs": 5, "ngf": 2},
@@ -210,10 +241,12 @@ def judged_as_drawn(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
 
 JUDGED: dict[str, Callable[[Any, dict[str, Tensor]], dict[str, Judged]]] = {
     "bigan": judged_as_two_kinds_of_pairs,
+    "cut": judged_one_way,
     "cyclegan": judged_both_ways,
     "dcgan": judged_from_noise,
     "discogan": judged_both_ways,
     "dualgan": judged_whole_both_ways,
+    "fastcut": judged_one_way,
     "featgan": judged_one_way,
     "pix2pix": judged_in_pairs,
     "r3gan": judged_as_drawn,

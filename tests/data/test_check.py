@@ -6,6 +6,7 @@ from pathlib import Path
 from zipfile import ZipFile
 from zlib import crc32
 
+import numpy as np
 import pytest
 from making import noise
 from PIL import Image
@@ -261,6 +262,17 @@ def test_grey_and_colour_are_suggested_without_the_identity_loss(tmp_path):
     found = look_at(fill(fill(tmp_path, "trainA", 2, 40, 40), "trainB", 2, 40, 40, 3))
     assert suggestion(found).endswith("--lambda-identity 0")
     assert any("only trainA is grey; --channels-A 3" in line for line in found.suggestions)
+
+
+def test_methods_that_want_equal_channels_are_suggested_so(tmp_path):
+    found = look_at(fill(fill(tmp_path, "trainA", 2, 40, 40), "trainB", 2, 40, 40, 3))
+    (line,) = (s for s in found.suggestions if s.startswith("ganvas train fastcut"))
+    assert line.endswith("--channels-A 3 --channels-B 3")
+    shutil.rmtree(tmp_path / "trainA")
+    (tmp_path / "trainA").mkdir()
+    np.save(tmp_path / "trainA" / "0.npy", np.arange(8000, dtype=np.uint8).reshape(40, 40, 5))
+    wanted = "cut wants as many channels in all parts, but trainA has 5 and trainB has 3"
+    assert wanted in look_at(tmp_path).suggestions
 
 
 def test_a_source_with_a_blank_in_its_name_is_quoted(tmp_path):

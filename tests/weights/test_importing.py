@@ -19,6 +19,7 @@ from torch import nn
 import ganvas
 from ganvas.cli import main
 from ganvas.errors import InputError
+from ganvas.methods.cut import PatchMLPs
 from ganvas.methods.dcgan import DCGAN, DiscriminatorNetwork, GeneratorNetwork
 from ganvas.networks.patchgan import PatchDiscriminator, PixelDiscriminator
 from ganvas.networks.resnet import ResnetGenerator
@@ -161,13 +162,19 @@ def test_every_unet_is_recognised(x, y, width, n_downs, norm):
     assert found.settings == {"generator": "unet", "ngf": width, "n_downs": n_downs, "norm": norm}
 
 
-@given(x=CHANNELS, width=WIDTHS, n_layers=st.integers(1, 6), norm=st.sampled_from(NORMS))
-def test_every_discriminator_of_translators_is_recognised(x, width, n_layers, norm):
-    patches = PatchDiscriminator(x, width, n_layers, norm)
+@given(
+    x=CHANNELS,
+    width=WIDTHS,
+    n_layers=st.integers(1, 6),
+    norm=st.sampled_from(NORMS),
+    antialias=st.booleans(),
+)
+def test_every_discriminator_of_translators_is_recognised(x, width, n_layers, norm, antialias):
+    patches = PatchDiscriminator(x, width, n_layers, norm, antialias)
     found = recognise(Path("D.pth"), plain(patches.state_dict()))
     assert (found.player, found.takes) == ("D", x)
     wanted = {"discriminator": "patch", "ndf": width, "n_layers": n_layers, "norm": norm}
-    assert found.settings == wanted
+    assert found.settings == wanted | ({"antialias_D": True} if antialias else {})
     pixels = PixelDiscriminator(x, width, norm)
     found = recognise(Path("D.pth"), plain(pixels.state_dict()))
     assert found.settings == {"discriminator": "pixel", "ndf": width, "norm": norm}
@@ -397,10 +404,13 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
         as_file({"model.1.weight": torch.full((4, 3, 7, 7), torch.nan)}),
         "model.1.weight has values that are not finite",
     ),
-    "the network F of CUT": (as_file({"mlp_0.0.weight": torch.ones(4, 4)}), "network F of CUT"),
-    "a discriminator of CUT": (
-        as_file({"model.0.weight": torch.ones(4, 3, 4, 4), "model.2.filt": torch.ones(4, 1, 3, 3)}),
-        "is an anti-aliased discriminator of CUT",
+    "a part of CUT's F": (
+        as_file({"mlp_0.0.weight": torch.ones(4, 4)}),
+        "looks like a network F of CUT, 1 MLP of 4 units, but is none (3 differences): ",
+    ),
+    "CUT's F alone": (
+        as_file(PatchMLPs([3, 8], 4).state_dict()),
+        "is a network F of CUT, 2 MLPs of 4 units, and there is no generator with it",
     ),
     "instance norms with weights": (
         as_file(small_resnet().state_dict() | {"model.2.weight": torch.ones(4)}),
@@ -477,7 +487,9 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path):
 
 def test_options_that_do_not_fit_the_files_are_refused(tmp_path):
     G, out = saved(tmp_path, G=small_resnet()), tmp_path / "run"
-    assert "which dcgan does not have; cyclegan and pix2pix do" in refused(G, out, method="dcgan")
+    assert "which dcgan does not have; cut, cyclegan, fastcut, pix2pix do" in refused(
+        G, out, method="dcgan"
+    )
     assert "there is no method 'cycle_gan'" in refused(G, out, method="cycle_gan")
     assert "--direction up" in refused(G, out, direction="up")
     assert "multiples of 4" in refused(G, out, size=250)

@@ -17,13 +17,13 @@ def importing(
     ----------
     files
         .pth or .safetensors files of one training, in any order: generators and discriminators of
-        pytorch-CycleGAN-and-pix2pix and of PyTorch's DCGAN tutorial, generators of CUT.
+        pytorch-CycleGAN-and-pix2pix and of PyTorch's DCGAN tutorial, and CUT's.
     out
         The run directory to make.
     method
-        cyclegan, pix2pix or dcgan, where neither names nor tensors tell.
+        cyclegan, pix2pix, cut, fastcut or dcgan, where neither names nor tensors tell.
     direction
-        Which way G_A, or pix2pix's G, translates. Left out: AtoB.
+        Which way G_A, or G of pix2pix and CUT, translates. Left out: AtoB.
     size
         What it was trained at, N or WxH, which tensors do not tell. Left out: 256; for dcgan what
         they show.

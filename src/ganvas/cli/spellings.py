@@ -67,10 +67,13 @@ REFUSED = {
 
 
 SO_ANYWAY = {
+    "cut": {"model": "cut", "CUT-mode": "CUT", "netF": "mlp_sample", "pool-size": "0"},
     "cyclegan": {"model": "cycle_gan", "dataset-mode": "unaligned"},
+    "fastcut": {"model": "cut", "CUT-mode": "FastCUT", "netF": "mlp_sample", "pool-size": "0"},
     "pix2pix": {"model": "pix2pix", "dataset-mode": "aligned", "pool-size": "0"},
 }
-"""What commands of the reference say of a method and what is never otherwise here: left out."""
+"""What commands of the reference, and of CUT, say of a method and what is never otherwise here:
+left out."""
 
 
 def generator_of(value: str) -> list[str]:

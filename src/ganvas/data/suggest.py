@@ -119,6 +119,12 @@ def command(
     if len(set(channels.values())) > 1 and hasattr(config, "lambda_identity"):
         options["lambda_identity"] = "0"
         reasons.append(f"--lambda-identity 0: {unequal_channels(channels)}")
+    if len(set(channels.values())) > 1 and getattr(config, "equal_channels", False):
+        if set(channels.values()) != {1, 3}:
+            each = " and ".join(f"{name} has {count}" for name, count in channels.items())
+            return [f"{method} wants as many channels in all parts, but {each}"]
+        options |= {f"channels_{domain}": "3" for domain in kind.domains}
+        reasons.append(f"--channels-A 3 --channels-B 3: {method} wants equal channels")
     bad = [sum(bool(s.problem) for s in parts[name]) for name in training]
     if bad := max(bad) if kind.data == "unpaired" else sum(bad):
         options["max_bad"] = str(bad)

@@ -6,10 +6,12 @@ from ganvas.errors import InputError, did_you_mean
 
 METHODS = {
     "bigan": "ganvas.methods.bigan:BiGAN",
+    "cut": "ganvas.methods.cut:CUT",
     "cyclegan": "ganvas.methods.cyclegan:CycleGAN",
     "dcgan": "ganvas.methods.dcgan:DCGAN",
     "discogan": "ganvas.methods.discogan:DiscoGAN",
     "dualgan": "ganvas.methods.dualgan:DualGAN",
+    "fastcut": "ganvas.methods.cut:FastCUT",
     "featgan": "ganvas.methods.featgan:FeatGAN",
     "pix2pix": "ganvas.methods.pix2pix:Pix2Pix",
     "r3gan": "ganvas.methods.r3gan:R3GAN",

@@ -4,6 +4,7 @@
 from torch import Tensor, nn
 
 from ganvas.networks.norms import Norm, needs_bias, norm_layer
+from ganvas.networks.resampling import BlurDown
 
 
 def smallest_patched(n_layers: int) -> int:
@@ -15,23 +16,39 @@ class PatchDiscriminator(nn.Module):
     """Pictures (N, in, H, W) to scores (N, 1, h, w), one for each overlapping patch.
 
     C64-C128-C256-C512 and a last convolution to one channel for `n_layers=3` (the published
-    `basic`, patches of 70x70). No norm on the first layer; no sigmoid at the end.
+    `basic`, patches of 70x70). No norm on the first layer; no sigmoid at the end. With `antialias`
+    a filter halves, behind a convolution of stride 1: the discriminator of CUT (Park et al. 2020),
+    whose keys it has.
     """
 
     def __init__(
-        self, in_channels: int = 3, width: int = 64, n_layers: int = 3, norm: Norm = "instance"
+        self,
+        in_channels: int = 3,
+        width: int = 64,
+        n_layers: int = 3,
+        norm: Norm = "instance",
+        antialias: bool = False,
     ) -> None:
         super().__init__()
         norm_of, bias = norm_layer(norm), needs_bias(norm)
-        layers: list[nn.Module] = [nn.Conv2d(in_channels, width, 4, 2, 1), nn.LeakyReLU(0.2, True)]
+        stride = 1 if antialias else 2
+
+        def halved(channels: int) -> list[nn.Module]:
+            return [BlurDown(channels)] if antialias else []
+
+        layers: list[nn.Module] = [
+            nn.Conv2d(in_channels, width, 4, stride, 1),
+            nn.LeakyReLU(0.2, True),
+            *halved(width),
+        ]
         before = width
         for n in range(1, n_layers + 1):
-            after = width * min(2**n, 8)
-            stride = 2 if n < n_layers else 1
+            after, halves = width * min(2**n, 8), n < n_layers
             layers += [
-                nn.Conv2d(before, after, 4, stride, 1, bias=bias),
+                nn.Conv2d(before, after, 4, stride if halves else 1, 1, bias=bias),
                 norm_of(after),
                 nn.LeakyReLU(0.2, True),
+                *(halved(after) if halves else []),
             ]
             before = after
         self.model = nn.Sequential(*layers, nn.Conv2d(before, 1, 4, 1, 1))

@@ -2,7 +2,7 @@
 R256 x n, u128, u64, c7s1-3 (CycleGAN, appendix 7.2)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from torch import Tensor, nn
@@ -92,6 +92,41 @@ class ResnetGenerator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.model(x)
+
+    def features(self, x: Tensor, layers: Sequence[int]) -> list[Tensor]:
+        """What these layers of `model`, in rising order, make of pictures (N, in, H, W): each
+        (N, C, h, w). No layer behind the last of them is run.
+
+        Of a layer whose values the next one rectifies in place, these are what is answered, as by
+        CUT's code.
+        """
+        found = []
+        for place, layer in enumerate(self.model[: layers[-1] + 1]):
+            x = layer(x)
+            if place in layers:
+                found.append(x)
+        return found
+
+    def widths(self, layers: Sequence[int]) -> list[int]:
+        """How many channels each of these layers of `model` answers with."""
+        convolutions = [
+            (place, layer)
+            for place, layer in enumerate(self.model)
+            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
+        ]
+        into = convolutions[0][1].in_channels
+        return [
+            ([into] + [conv.out_channels for place, conv in convolutions if place <= layer])[-1]
+            for layer in layers
+        ]
+
+    @property
+    def encoder(self) -> list[int]:
+        """The layers of `model` in which the parts of the encoder begin: the padded picture, the
+        convolution of each halving, each residual block."""
+        convolutions = [i for i, layer in enumerate(self.model) if isinstance(layer, nn.Conv2d)]
+        blocks = [i for i, layer in enumerate(self.model) if isinstance(layer, ResidualBlock)]
+        return [0, *convolutions[1:3], *blocks]
 
 
 def placed_as(own: Mapping[str, Tensor], weights: dict[str, Tensor]) -> dict[str, Tensor]:

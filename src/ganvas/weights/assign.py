@@ -4,7 +4,9 @@ The rules, in this order; an option overrides what is concluded:
 - a name with G_A, G_B, D_A or D_B says which of CycleGAN's networks it is;
 - a discriminator that takes as many channels as the generator takes and gives is pix2pix's, which
   sees pairs;
-- a unet alone is pix2pix's generator, a resnet alone CycleGAN's G_A;
+- an anti-aliased discriminator is CUT's, and so is a generator that is anti-aliased in both
+  places and has no letter, or comes with F;
+- a unet alone is pix2pix's generator, any other resnet alone CycleGAN's G_A;
 - generators and discriminators that begin with noise are DCGAN's.
 """
 
@@ -23,7 +25,8 @@ from ganvas.weights.files import read_weights
 from ganvas.weights.recognise import Network, recognise
 
 NAMED = re.compile(r"(?<![A-Za-z])(?:net_?)?([GD])(?:_?([AB]))?(?![A-Za-z0-9])")
-TRANSLATORS = ("cyclegan", "pix2pix")
+TRANSLATORS = ("cut", "cyclegan", "fastcut", "pix2pix")
+CONTRASTIVE = ("cut", "fastcut")
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ class Assigned:
             settings.setdefault("size", str(least_size(settings)))
             if self.method == "cyclegan" and self.roles["x"] != self.roles["y"]:
                 settings.setdefault("lambda_identity", 0)
+            if self.method in CONTRASTIVE and "D" in self.networks:
+                settings.setdefault("antialias_D", False)
         return method_class(self.method).Config.from_mapping(settings)
 
 
@@ -117,7 +122,12 @@ def assign(files: Sequence[Path], method: str | None = None) -> Assigned:
     if chosen not in TRANSLATORS:
         raise InputError(
             f"{found[-1].path}: is a {found[-1].about}, which {chosen} does not have; "
-            f"{' and '.join(TRANSLATORS)} do"
+            f"{', '.join(TRANSLATORS)} do"
+        )
+    if chosen not in CONTRASTIVE and (own := [network for network in found if of_cut(network)]):
+        raise InputError(
+            f"{own[0].path}: is a {own[0].about}, which {chosen} does not have; "
+            f"{' and '.join(CONTRASTIVE)} do"
         )
     if chosen != "pix2pix" and any("colorization" in network.settings for network in found):
         raise InputError(
@@ -125,6 +135,8 @@ def assign(files: Sequence[Path], method: str | None = None) -> Assigned:
             "is pix2pix --colorization here"
         )
     notes = [] if method else rule_of(found, chosen)
+    if chosen in CONTRASTIVE:
+        return as_cut(found, chosen, notes)
     return as_cyclegan(found, notes) if chosen == "cyclegan" else as_pix2pix(found, notes)
 
 
@@ -133,6 +145,11 @@ def coloured(network: Network) -> Network:
     if (network.player, network.takes, network.gives) != ("G", 1, 2):
         return network
     return replace(network, settings=network.settings | {"colorization": True})
+
+
+def of_cut(network: Network) -> bool:
+    """Whether CUT alone has such a network."""
+    return network.player == "F" or "antialias_D" in network.settings
 
 
 def letter_of(network: Network) -> str | None:
@@ -146,8 +163,13 @@ def method_of(found: list[Network]) -> str:
     discriminators = [network for network in found if network.player == "D"]
     if "colorization" in generators[0].settings:
         return "pix2pix"
+    if any(map(of_cut, found)):
+        return "cut"
     if any(map(letter_of, found)) or len(generators) > 1:
         return "cyclegan"
+    G = generators[0]
+    if G.settings.get("antialias") == "both" and G.takes == G.gives and not discriminators:
+        return "cut"
     pairs = generators[0].takes + generators[0].gives
     if discriminators:
         return "pix2pix" if discriminators[0].takes == pairs else "cyclegan"
@@ -164,6 +186,8 @@ def rule_of(found: list[Network], method: str) -> list[str]:
     if len(found) > 1 or letter_of(found[0]):
         return []
     kind = found[0].settings["generator"]
+    if method == "cut":
+        kind = f"{kind} anti-aliased in both places"
     return [
         f"{found[0].path.name} alone does not tell its method: a {kind} is taken for {method}'s; "
         f"--method {'pix2pix' if method == 'cyclegan' else 'cyclegan'} takes it for the other's"
@@ -180,6 +204,17 @@ def as_dcgan(found: list[Network], method: str | None) -> Assigned:
     if len(depth) > 1:
         raise apart(networks["G"], networks["D"])
     return Assigned("dcgan", networks, {"pictures": depth.pop()})
+
+
+def as_cut(found: list[Network], method: str, notes: list[str]) -> Assigned:
+    networks = by_name(found, lambda network: network.player)
+    G = networks["G"]
+    if G.takes != G.gives:
+        raise InputError(f"{G.path}: is a {G}, and {method} wants equal ones")
+    for network in networks.values():
+        if network.takes != G.takes:
+            raise apart(G, network)
+    return Assigned(method, networks, {"x": G.takes, "y": G.gives}, notes)
 
 
 def as_pix2pix(found: list[Network], notes: list[str]) -> Assigned:

@@ -42,7 +42,7 @@ def import_weights(
     size: str | int | None = None,
 ) -> Imported:
     """Make a run of generators, and discriminators where they are there, of
-    pytorch-CycleGAN-and-pix2pix, of CUT (generators) or of PyTorch's DCGAN tutorial.
+    pytorch-CycleGAN-and-pix2pix, of CUT or of PyTorch's DCGAN tutorial.
 
     Left out, `method` follows from names and tensors, `direction` is AtoB, and `size` 256, or
     what a DCGAN's tensors show. The order of the files means nothing.

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.errors import InputError
+from ganvas.methods.cut import PatchMLPs
 from ganvas.methods.dcgan import DiscriminatorNetwork, GeneratorNetwork
 from ganvas.networks.patchgan import PatchDiscriminator, PixelDiscriminator
 from ganvas.networks.resnet import Antialias, ResnetGenerator
@@ -21,6 +22,8 @@ from ganvas.networks.unet import UnetGenerator
 from ganvas.runs.snapshots import differences
 
 Weights = Mapping[str, Tensor]
+PUBLISHED_LAYERS = "0,4,8,12,16"
+"""Whose features CUT's code compares, whichever layers of G these are."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Network:
 
     path: Path
     weights: dict[str, Tensor]
-    player: Literal["G", "D"]
+    player: Literal["G", "D", "F"]
+    """F: the MLPs of CUT, which learn with its G."""
     kind: Literal["translator", "noise"]
     settings: dict[str, Any]
     """What its tensors say of a method's settings."""
@@ -66,15 +70,11 @@ def recognise(path: Path, weights: dict[str, Tensor]) -> Network:
 
 
 def unknown(path: Path, weights: Weights) -> InputError:
-    if any(key.startswith("mlp_") for key in weights):
-        return InputError(
-            f"{path}: is the network F of CUT, which serves its training only; leave it out"
-        )
     listed = ", ".join(f"{key} {tuple(t.shape)}" for key, t in list(weights.items())[:3])
     return InputError(
         f"{path}: is of no network that ganvas knows (it begins with {listed}); it imports the "
-        "generators and discriminators of pytorch-CycleGAN-and-pix2pix, generators of CUT, and "
-        "those of PyTorch's DCGAN tutorial"
+        "generators and discriminators of pytorch-CycleGAN-and-pix2pix and of PyTorch's DCGAN "
+        "tutorial, and those and F of CUT"
     )
 
 
@@ -129,23 +129,34 @@ def unet(path: Path, weights: dict[str, Tensor]) -> Reading:
 
 
 def patch(path: Path, weights: dict[str, Tensor]) -> Reading:
-    """`model.0`, `model.2`, `model.5` … are the convolutions."""
-    if any(key.endswith(".filt") for key in weights):
-        raise InputError(
-            f"{path}: is an anti-aliased discriminator of CUT, which ganvas does not have; leave "
-            "it out, and a training that goes on from the generator begins a new one"
-        )
+    """`model.0`, `model.2`, `model.5` … are the convolutions; `model.0`, `model.3`, `model.7` …
+    where filters halve."""
+    antialias = any(key.endswith(".filt") for key in weights)
     convolutions = convolutions_of(weights)
     first, n_layers = convolutions["model.0"], len(convolutions) - 2
     width, x = first.shape[:2]
-    norm = norm_of(path, weights, "model.2", "model.3")
+    second = ("model.3", "model.4") if antialias else ("model.2", "model.3")
+    norm = norm_of(path, weights, *second)
     settings = {"discriminator": "patch", "n_layers": n_layers, "ndf": width, "norm": norm}
+    settings |= {"antialias_D": True} if antialias else {}
     about = (
         f"patch discriminator of {counted(n_layers, 'layer')}, {width} channels wide, "
-        f"{normed(norm)}, of {counted(x, 'channel')}"
+        f"{normed(norm)}{', anti-aliased' * antialias}, of {counted(x, 'channel')}"
     )
     network = Network(path, weights, "D", "translator", settings, x, 1, about)
-    return network, lambda: PatchDiscriminator(x, width, n_layers, norm)
+    return network, lambda: PatchDiscriminator(x, width, n_layers, norm, antialias)
+
+
+def mlps(path: Path, weights: dict[str, Tensor]) -> Reading:
+    """`mlp_0.0` and `mlp_0.2` are the layers of the first MLP, which takes the padded picture."""
+    count = len({key.split(".")[0] for key in weights})
+    widths = [weights[f"mlp_{i}.0.weight"].shape[1] for i in range(count)]
+    units = weights["mlp_0.0.weight"].shape[0]
+    about = f"network F of CUT, {counted(count, 'MLP')} of {units} units"
+    settings: dict[str, Any] = {"netF_nc": units}
+    settings |= {"nce_layers": PUBLISHED_LAYERS} if count == PUBLISHED_LAYERS.count(",") + 1 else {}
+    network = Network(path, weights, "F", "translator", settings, widths[0], 1, about)
+    return network, lambda: PatchMLPs(widths, units)
 
 
 def pixel(path: Path, weights: dict[str, Tensor]) -> Reading:
@@ -193,6 +204,7 @@ READERS: dict[str, Callable[[Path, dict[str, Tensor]], Reading]] = {
     r"model\.0\.weight": patch,
     r"net\.0\.weight": pixel,
     r"main\.0\.weight": dcgan,
+    r"mlp_0\.0\.weight": mlps,
 }
 """What a key of each kind of network looks like, in the order in which they are tried."""
 

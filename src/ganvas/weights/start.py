@@ -28,7 +28,7 @@ from ganvas.weights.assign import TRANSLATORS, assign
 from ganvas.weights.files import fingerprint
 
 Told = TypeVar("Told")
-SECOND_NAMES = {"cyclegan": "G_A", "pix2pix": "G"}
+SECOND_NAMES = {"cut": "G", "cyclegan": "G_A", "fastcut": "G", "pix2pix": "G"}
 """What a generator that is all there is becomes in another method."""
 
 

@@ -32,6 +32,18 @@ class Sample:
     """For a method's name, the settings that suit this set on a laptop."""
 
 
+CONTRASTIVE: dict[str, Any] = {
+    "size": "64",
+    "n_blocks": 3,
+    "ngf": 16,
+    "ndf": 16,
+    "netF_nc": 64,
+    "num_patches": 128,
+    "lr": 0.0005,
+    "batch_size": 1,
+    "ema": "0.5kimg",
+    "duration": "5min",
+}
 SAMPLES: dict[str, Sample] = {
     "streets": Sample(
         parts=streets.PARTS,
@@ -62,6 +74,8 @@ SAMPLES: dict[str, Sample] = {
                 "ema": "0.5kimg",
                 "duration": "5min",
             },
+            "cut": CONTRASTIVE,
+            "fastcut": CONTRASTIVE,
             "discogan": {
                 "ngf": 24,
                 "ndf": 24,
