@@ -23,6 +23,16 @@ SMALL = {
         "r1_gamma": 0,
         "r2_gamma": 0,
     },
+    "stargan": {
+        "size": 32,
+        "ngf": 4,
+        "ndf": 4,
+        "n_blocks": 1,
+        "n_layers": 3,
+        "objective": "lsgan",
+        "gp": 0,
+        "d_steps": "1",
+    },
     "stylegan": {
         "size": 16,
         "lod_initial_resolution": 16,
@@ -69,6 +79,13 @@ OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"size": "20x12", "conditional": True},
         {"n_blocks": 2, "expansion": 1, "cardinality": 1},
         {"r1_gamma": 5, "r1_gamma_end": 0, "anneal": "1it"},
+    ],
+    "stargan": [
+        {"objective": "wgan", "gp": 10},
+        {"size": "20x36", "n_layers": 2},
+        {"n_layers": None, "n_blocks": 2},
+        {"lambda_cls": 0},
+        {"lambda_rec": 0},
     ],
     "stylegan": [
         {"lod_initial_resolution": 4, "r1_gamma": 10},
@@ -139,6 +156,12 @@ def judged_from_noise(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged
     return {"D": (method.D, x, method.G(torch.randn(len(x), method.nz)).detach(), 1.0)}
 
 
+def judged_among_domains(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
+    x, labels = batch["pictures"], batch["labels"]
+    c = torch.eye(len(CLASSES))[labels[torch.randperm(len(x))]]
+    return {"D": (method.D, x, method.G(x, c).detach(), 1.0)}
+
+
 def judged_as_drawn(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
     x = batch["pictures"]
     return {"D": (method.D, x, method.drawn(len(x), None).detach(), 1.0)}
@@ -149,5 +172,6 @@ JUDGED: dict[str, Callable[[Any, dict[str, Tensor]], dict[str, Judged]]] = {
     "dcgan": judged_from_noise,
     "pix2pix": judged_in_pairs,
     "r3gan": judged_as_drawn,
+    "stargan": judged_among_domains,
     "stylegan": judged_as_drawn,
 }

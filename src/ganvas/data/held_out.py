@@ -84,7 +84,7 @@ def open_splits(config: Settings, kind: str, paired: bool = False) -> Splits:
         raise InputError("--data: this run was imported and has no pictures of its own; name some")
     layout = recognise(open_source(config.data, config.load_width_height))
     kind = "paired" if paired and kind == "unpaired" else kind
-    find = {"unpaired": unpaired, "paired": pairs, "pictures": pictures}[kind]
+    find = {"unpaired": unpaired, "paired": pairs}.get(kind, pictures)
     held = None
     if config.hold_out:
         layout, held = split_off(layout, config.hold_out, config.data)

@@ -9,6 +9,7 @@ METHODS = {
     "dcgan": "ganvas.methods.dcgan:DCGAN",
     "pix2pix": "ganvas.methods.pix2pix:Pix2Pix",
     "r3gan": "ganvas.methods.r3gan:R3GAN",
+    "stargan": "ganvas.methods.stargan:StarGAN",
     "stylegan": "ganvas.methods.stylegan:StyleGAN",
 }
 
