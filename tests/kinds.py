@@ -47,6 +47,16 @@ SMALL = {
         "r2_gamma": 0,
     },
     "simgan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
+    "stargan": {
+        "size": 32,
+        "ngf": 4,
+        "ndf": 4,
+        "n_blocks": 1,
+        "n_layers": 3,
+        "objective": "lsgan",
+        "gp": 0,
+        "d_steps": "1",
+    },
     "stylegan": {
         "size": 16,
         "lod_initial_resolution": 16,
@@ -142,6 +152,13 @@ OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"discriminator": "pixel"},
         {"direction": "BtoA"},
         {"lambda_reg": 0, "pool_size": 0},
+    ],
+    "stargan": [
+        {"objective": "wgan", "gp": 10},
+        {"size": "20x36", "n_layers": 2},
+        {"n_layers": None, "n_blocks": 2},
+        {"lambda_cls": 0},
+        {"lambda_rec": 0},
     ],
     "stylegan": [
         {"lod_initial_resolution": 4, "r1_gamma": 10},
@@ -239,6 +256,12 @@ def judged_as_drawn(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
     return {"D": (method.D, x, method.drawn(len(x), None).detach(), 1.0)}
 
 
+def judged_among_domains(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
+    x, labels = batch["pictures"], batch["labels"]
+    c = torch.eye(len(CLASSES))[labels[torch.randperm(len(x))]]
+    return {"D": (method.D, x, method.G(x, c).detach(), 1.0)}
+
+
 JUDGED: dict[str, Callable[[Any, dict[str, Tensor]], dict[str, Judged]]] = {
     "bigan": judged_as_two_kinds_of_pairs,
     "cut": judged_one_way,
@@ -251,5 +274,6 @@ JUDGED: dict[str, Callable[[Any, dict[str, Tensor]], dict[str, Judged]]] = {
     "pix2pix": judged_in_pairs,
     "r3gan": judged_as_drawn,
     "simgan": judged_one_way,
+    "stargan": judged_among_domains,
     "stylegan": judged_as_drawn,
 }

@@ -22,7 +22,7 @@ from ganvas.inference import project as projection
 from ganvas.inference.export import Exported, Format
 from ganvas.inference.generate import generator_of
 from ganvas.inference.project import Aim, Projection
-from ganvas.methods.base import Direction, Method
+from ganvas.methods.base import Direction, Method, TwoWay
 from ganvas.methods.generator import Generator
 from ganvas.pictures import from_array, from_pil
 from ganvas.progress import Bar
@@ -98,7 +98,7 @@ def import_weights(
     out: Path | str,
     *,
     method: str | None = None,
-    direction: Direction | None = None,
+    direction: TwoWay | None = None,
     size: str | int | None = None,
     quiet: bool = False,
 ) -> Run:
@@ -233,7 +233,7 @@ def export(
 
     `run` as for `load`; `out` is a file for onnx (.onnx) and torch (.pt2), and for safetensors a
     folder. Without a direction the one that was learnt; AtoB where both were, and both as
-    safetensors.
+    safetensors. Of many domains it is the one to translate into.
 
     Raises:
         InputError: the target is there or has a wrong name, a package is missing, there is

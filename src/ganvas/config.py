@@ -315,6 +315,11 @@ class Settings(
         """What widths and heights must be multiples of for these networks."""
         return 1
 
+    @property
+    def smallest_translated(self) -> int:
+        """The least height and width that networks which translate take."""
+        return 1
+
     def batch_size_at(self, images: int) -> int:
         """Pictures of each domain in the step behind so many images."""
         return self.batch_size

@@ -2,8 +2,9 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from ganvas.cli.directions import Direction
 from ganvas.cli.numbers import Whole
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def compare(
     overwrite: bool = False,
     json: bool = False,
     inputs: list[str] | None = None,
-    direction: Literal["AtoB", "BtoA"] | None = None,
+    direction: Direction = None,
     seeds: str = "0-7",
     count: Whole = 6,
     device: str = "auto",

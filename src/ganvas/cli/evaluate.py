@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
+from ganvas.cli.directions import Direction
 from ganvas.cli.numbers import MaybeNumber, MaybeWhole, Whole
 
 
@@ -16,7 +17,7 @@ def evaluate(
     split: Literal["held-out", "test", "val", "train"] | None = None,
     extractor: str = "own",
     inception: Path | None = None,
-    direction: Literal["AtoB", "BtoA"] | None = None,
+    direction: Direction = None,
     paired: bool = False,
     palette: str | None = None,
     truncation: MaybeNumber = None,
@@ -49,7 +50,8 @@ def evaluate(
         The file of Inception's weights; adds fid and kid. Left out: looked for where other
         packages keep it, when fid, kid or is are asked for.
     direction
-        Of a translator. Left out: all that it has learnt.
+        Of a translator; of many domains the one to translate into. Left out: all that it has
+        learnt.
     paired
         Equal names in A and B show the same thing, for a method that was trained without pairs.
     palette

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
+from ganvas.cli.directions import Direction
+
 
 def export(
     run: Path,
@@ -10,7 +12,7 @@ def export(
     *,
     out: Path,
     format: Literal["onnx", "torch", "safetensors"] = "onnx",
-    direction: Literal["AtoB", "BtoA"] | None = None,
+    direction: Direction = None,
 ) -> None:
     """Write a trained network for use without ganvas.
 
@@ -24,7 +26,8 @@ def export(
         onnx, for any runtime; torch, a torch.export program; safetensors, plain weights with a
         model card.
     direction
-        Of a translator. Left out: the one that was learnt; of two AtoB, or both as safetensors.
+        Of a translator. Left out: the one that was learnt; of two AtoB, or both as safetensors. Of
+        many domains the one to translate into.
     """
     from ganvas.inference.export import export as write
 

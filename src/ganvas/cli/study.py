@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from ganvas.cli.directions import Direction
 from ganvas.cli.numbers import MaybeNumber, Whole, strictly
 
 Number = Annotated[float, Parameter(converter=strictly)]
@@ -15,7 +16,7 @@ def study(
     run: Path,
     /,
     *,
-    direction: Literal["AtoB", "BtoA"] | None = None,
+    direction: Direction = None,
     data: str | None = None,
     pairing: Literal["same", "random"] | None = None,
     truncation: MaybeNumber = None,

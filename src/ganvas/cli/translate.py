@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from ganvas.cli.directions import Direction
 from ganvas.cli.formats import PictureFormat
 from ganvas.cli.numbers import MaybeWhole, Whole
 
@@ -14,7 +15,7 @@ def translate(
     /,
     *inputs: str,
     out: Path,
-    direction: Literal["AtoB", "BtoA"] = "AtoB",
+    direction: Direction = None,
     side_by_side: bool = False,
     format: PictureFormat | None = None,
     depth: Literal["8", "16"] | None = None,
@@ -36,7 +37,8 @@ def translate(
     out
         The folder to write into; names and subfolders are kept.
     direction
-        AtoB makes pictures like those in trainB out of pictures like those in trainA.
+        AtoB makes pictures like those in trainB out of pictures like those in trainA, and is what
+        is done where this is left out. Of many domains it is the one to translate into.
     side_by_side
         The inputs show A and B side by side: translate the half that the direction begins with.
     format
@@ -74,14 +76,15 @@ def translate(
     if overlap is not None:
         print("--overlap: left aside; tiles overlap by what each layer sees, so that none shows")
     method = translator_of(load(run, device))
-    method.translator(direction)
-    results = results_of(method, direction)
+    way = method.way(direction)
+    method.translator(way)
+    if side_by_side and method.data == "domains":
+        raise InputError(f"--side-by-side: is for A and B; leave it out for {method.name}")
+    results = results_of(method, way)
     kind = depth_of(depth, results)
     jobs = plan(list(inputs), out, results, skip_existing, format, kind)
-    half = ("A" if direction == "AtoB" else "B") if side_by_side else None
-    bad = unreadable(
-        jobs, max_bad, half, lambda seen, job: misfit(method, direction, seen, job, kind)
-    )
+    half = ("A" if way == "AtoB" else "B") if side_by_side else None
+    bad = unreadable(jobs, max_bad, half, lambda seen, job: misfit(method, way, seen, job, kind))
     jobs = [job for job in jobs if job.source not in bad]
     started = time.perf_counter()
     with Watched(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as progress:
@@ -92,7 +95,7 @@ def translate(
             progress.update(tiles, completed=round(100 * part), visible=part < 1)
 
         keep = alpha == "keep"
-        found = translate_all(method, jobs, direction, half, keep, tile, kind, say, on_tile)
+        found = translate_all(method, jobs, way, half, keep, tile, kind, say, on_tile)
         done = sum(1 for _ in progress.track(found, len(jobs)))
     for problem in bad.values():
         print(f"left out: {problem}")

@@ -86,7 +86,7 @@ def open_splits(config: Settings, kind: str, paired: bool = False) -> Splits:
     # What shows A and B side by side is pairs, whoever trained on its halves.
     whole_pairs = layout.kind == "paired"
     kind = "paired" if (paired or whole_pairs) and kind == "unpaired" else kind
-    find = {"unpaired": unpaired, "paired": pairs, "pictures": pictures}[kind]
+    find = {"unpaired": unpaired, "paired": pairs}.get(kind, pictures)
     held = None
     if config.hold_out:
         layout, held = split_off(layout, config.hold_out, config.data)

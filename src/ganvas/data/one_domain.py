@@ -1,12 +1,20 @@
-"""Pictures of one domain, with the classes that their folders name where there are such."""
+"""Pictures of one set, with the classes that their folders name where there are such."""
 
 import torch
 
 from ganvas.config import Settings
-from ganvas.data.layouts import Layout, beside_folders, in_turn, one_domain, side_by_side
+from ganvas.data.layouts import (
+    Layout,
+    beside_folders,
+    found_in,
+    in_turn,
+    one_domain,
+    side_by_side,
+)
 from ganvas.data.sampler import plain_draw
 from ganvas.data.sources import Entry
 from ganvas.data.training_set import Reading, Sample, TrainingSet
+from ganvas.errors import InputError
 
 
 class OneDomain(TrainingSet):
@@ -64,3 +72,18 @@ class OneDomain(TrainingSet):
         if self.classes:
             sample["labels"] = torch.tensor(self.labels[draw.index])
         return sample
+
+
+class ManyDomains(OneDomain):
+    """Pictures of many domains: of each a folder, whose name is a class."""
+
+    layouts = ("labelled",)
+
+    def __init__(self, config: Settings, layout: Layout, reading: Reading | None = None) -> None:
+        if layout.kind == "unpaired" or len(one_domain(layout, config.data)) < 2:
+            raise InputError(
+                f"--data {config.data}: looks {layout.kind} ({found_in(layout)} pictures), but "
+                "this method wants a folder for each domain, two at least, by the domain's name, "
+                "such as day/ and night/, and no picture beside them"
+            )
+        super().__init__(config, layout, reading)

@@ -1,10 +1,8 @@
 """From a source to the training set that a method wants."""
 
-from typing import Literal
-
 from ganvas.config import Settings
 from ganvas.data.layouts import recognise, split_off
-from ganvas.data.one_domain import OneDomain
+from ganvas.data.one_domain import ManyDomains, OneDomain
 from ganvas.data.paired import Paired
 from ganvas.data.sources import open_source
 from ganvas.data.training_set import Reading, TrainingSet
@@ -14,11 +12,12 @@ KINDS: dict[str, type[TrainingSet]] = {
     "unpaired": Unpaired,
     "paired": Paired,
     "pictures": OneDomain,
+    "domains": ManyDomains,
 }
 
 
 def open_training_set(
-    kind: Literal["unpaired", "paired", "pictures"],
+    kind: str,
     config: Settings,
     reading: Reading | None = None,
 ) -> TrainingSet:

@@ -25,7 +25,7 @@ class Trains(Protocol):
     """What is asked of a method to suggest it: seen without knowing its room."""
 
     @property
-    def data(self) -> Literal["unpaired", "paired", "pictures"]: ...
+    def data(self) -> Literal["unpaired", "paired", "pictures", "domains"]: ...
 
     @property
     def domains(self) -> tuple[str, ...]: ...
@@ -95,6 +95,8 @@ def wants(kind: Trains) -> str:
     """What a method trains on, and the folders where these have names."""
     if kind.data == "pictures":
         return "pictures of one domain, in class folders or not"
+    if kind.data == "domains":
+        return "a folder of pictures for each of its domains"
     if kind.data == "paired":
         return "pairs (side by side in train, or of one name in trainA and trainB)"
     return f"unpaired ones ({', '.join(f'train{domain}/' for domain in kind.domains)})"

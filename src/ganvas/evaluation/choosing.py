@@ -86,6 +86,8 @@ def choose(method: Method, options: Options, paired: bool) -> Choice:
         )
     if options.paired and not directions:
         raise InputError(f"--paired: is for what translates; leave it out for {method.name}")
+    if options.paired and method.data == "domains":
+        raise InputError(f"--paired: is for two domains, A and B; leave it out for {method.name}")
     if options.metrics is not None:
         keys = chosen(options.metrics)
         unfit = {
@@ -131,17 +133,9 @@ def directions_of(method: Method, wanted: Direction | None) -> list[Direction]:
             )
         return []
     if wanted is not None:
-        method.translator(wanted)
+        method.translator(method.way(wanted))
         return [wanted]
-    return [way for way in ("AtoB", "BtoA") if learnt(method, way)]
-
-
-def learnt(method: Translator, direction: Direction) -> bool:
-    try:
-        method.translator(direction)
-    except InputError:
-        return False
-    return True
+    return list(method.directions)
 
 
 def obstacle(
@@ -159,10 +153,12 @@ def obstacle(
     if needs == "pairs" and not paired:
         return "wants pairs; where equal names in A and B belong together, add --paired"
     if isinstance(method, Translator):
-        both = learnt(method, "AtoB") and learnt(method, "BtoA")
+        both = set(method.directions) == set(method.ways)
+        if needs == "classes" and method.data == "domains":
+            return f"is for label maps A and photos B, and {method.name} knows no such domains"
         if needs == "cycle" and not both:
             return f"wants both directions, and this {method.name} has learnt one"
-        if needs == "identity" and method.channels["A"] != method.channels["B"]:
+        if needs == "identity" and len(set(method.channels.values())) > 1:
             return "wants A and B with equal channels"
         if needs == "identity" and not both:
             return f"says nothing of {method.name}, which is shown no pictures of its target"

@@ -85,6 +85,9 @@ class Judge:
         self.reader = Reader(config, method.scales)
         self.config, self.scales, self.channels = config, method.scales, dict(method.channels)
         self.conditional = bool(isinstance(method, Generator) and method.conditional)
+        self.domains_in = method.data
+        if self.named_domains:
+            self.refuse_other_domains(method)
         self.device = next(method.parameters()).device
         self.engine = Engine(self.device, "fp32")
         width, height = config.width_height
@@ -92,7 +95,7 @@ class Judge:
         self.lpips = lpips_of(self.choice.keys)
         self.scorer: SegmentationScorer | None = None
         self.extractors: dict[str, dict[str, Extractor]] = {}
-        self.reals: dict[str, Gallery] = {}
+        self.reals: dict[tuple[str, str | None], Gallery] = {}
         self.held: dict[tuple[str, ...], list[tuple[int, tuple[Tensor, ...]]]] = {}
         self.prints: dict[tuple[str, ...], str] = {}
 
@@ -126,6 +129,20 @@ class Judge:
     def in_order(self, results: Iterator[Result]) -> list[Result]:
         """As the metrics were asked for."""
         return sorted(results, key=lambda result: self.choice.keys.index(result.key))
+
+    def refuse_other_domains(self, method: Method) -> None:
+        """Refuse pictures to judge by that lie in other folders than the domains that were learnt.
+
+        Raises:
+            InputError: they do.
+        """
+        missing = [name for name in method.classes if name not in self.split.labels]
+        if missing:
+            raise InputError(
+                f"--data {self.config.data}: there are no pictures of {', '.join(missing)} to "
+                f"judge by; {method.name} wants a folder for each domain, and a --count that is "
+                "enough for all"
+            )
 
     # Pictures from noise
 
@@ -185,25 +202,26 @@ class Judge:
     # Pictures from pictures
 
     def of_translation(self, method: Translator, way: Direction) -> Iterator[Result]:
-        X, Y = way[0], way[-1]
-        back: Direction = "BtoA" if way == "AtoB" else "AtoB"
+        X, Y = method.ends(way)
         wants = {kind: self.choice.needs(kind) for kind in ("pairs", "cycle", "identity")}
         fake = self.gallery(Y) if self.choice.needs(*OF_SETS) else None
         each: dict[str, list[Tensor]] = {key: [] for keys in wants.values() for key in keys}
         seen = 0
         paired = self.split.paired
-        for _, row in self.batches((X, Y) if paired else (X,)):
-            x, seen = row[0], seen + len(row[0])
-            y_ = method.translate_tensor(x, way)
-            told = quantised(y_, self.scales[Y])
-            if fake is not None:
-                fake.see(told)
-            for key in wants["pairs"]:
-                each[key].append(self.apart(key, told, row[1]))
-            for key in wants["cycle"]:
-                each[key].append(self.apart(key, method.translate_tensor(y_, back), x))
+        for back, of in self.origins(method, way):
+            for _, row in self.batches((X, Y) if paired else (X,), of):
+                x, seen = row[0], seen + len(row[0])
+                y_ = method.translate_tensor(x, way)
+                told = quantised(y_, self.scales[Y])
+                if fake is not None:
+                    fake.see(told)
+                for key in wants["pairs"]:
+                    each[key].append(self.apart(key, told, row[1]))
+                for key in wants["cycle"]:
+                    each[key].append(self.apart(key, method.translate_tensor(y_, back), x))
+        target = way if self.named_domains else None
         if wants["identity"]:
-            for _, (y,) in self.batches((Y,)):
+            for _, (y,) in self.batches((Y,), target):
                 for key in wants["identity"]:
                     each[key].append(self.apart(key, method.translate_tensor(y, way), y))
         origin = self.provenance(method, way, seen, seen)
@@ -216,7 +234,7 @@ class Judge:
                     name, more = self.lpips.name, {"extractor": self.lpips.about}
                 yield result(key, metric, name, found, way, on_few(seen, seen), origin | more)
         if fake is not None:
-            yield from self.set_results(method, self.real(Y), fake, Y, way, [])
+            yield from self.set_results(method, self.real(Y, target), fake, Y, way, [])
         if self.choice.needs("classes"):
             try:
                 yield from self.class_results(method, way)
@@ -224,6 +242,18 @@ class Judge:
                 if not self.options.skip_unfit:
                     raise
                 self.say(f"{', '.join(self.choice.needs('classes'))}: left out: {error}")
+
+    @property
+    def named_domains(self) -> bool:
+        """Whether all domains lie in one set, told apart by the folders' names."""
+        return self.domains_in == "domains"
+
+    def origins(self, method: Translator, way: Direction) -> list[tuple[Direction, str | None]]:
+        """The direction back from `way`, and the domain that pictures are taken from, where a set
+        holds many: each of the others."""
+        if self.named_domains:
+            return [(other, other) for other in method.ways if other != way]
+        return [("BtoA" if way == "AtoB" else "AtoB", None)]
 
     def class_results(self, method: Translator, way: Direction) -> Iterator[Result]:
         """How far translations show the classes of label maps: see docs/segmentation.md."""
@@ -294,10 +324,10 @@ class Judge:
             bool(self.choice.needs("few")),
         )
 
-    def real(self, domain: str) -> Gallery:
-        """What is kept of the real pictures of a domain, seen once."""
-        if domain in self.reals:
-            return self.reals[domain]
+    def real(self, domain: str, of: str | None = None) -> Gallery:
+        """What is kept of the real pictures of a domain, or of those `of` one class, seen once."""
+        if (domain, of) in self.reals:
+            return self.reals[domain, of]
         gallery, places = self.gallery(domain), {}
         for name, extractor in gallery.extractors.items():
             if extractor.slow:
@@ -306,6 +336,7 @@ class Judge:
                     self.fingerprint((domain,)),
                     asdict(self.reader.preparation),
                     self.scales[domain].described(),
+                    *([] if of is None else [of]),
                 )
                 places[name] = cache_folder() / "features" / f"{key[:32]}.safetensors"
                 if known := kept(places[name]):
@@ -313,7 +344,7 @@ class Judge:
         if not gallery.complete:
             conditional = self.conditional and bool(self.split.labels)
             names = sorted(set(self.split.labels))
-            for rows, (x,) in self.batches((domain,)):
+            for rows, (x,) in self.batches((domain,), of):
                 labels = None
                 if conditional:
                     labels = torch.tensor([names.index(self.split.labels[i]) for i in rows])
@@ -321,14 +352,18 @@ class Judge:
             for name, place in places.items():
                 if name not in gallery.known:
                     keep(place, {"features": gallery.features(name)})
-        self.reals[domain] = gallery
+        self.reals[domain, of] = gallery
         return gallery
 
-    def batches(self, domains: tuple[str, ...]) -> Iterator[tuple[list[int], tuple[Tensor, ...]]]:
-        """The real pictures at the same places of these domains, (N, C, H, W) in [-1, 1] on the
-        device, and their places; pictures of one batch have one size."""
+    def batches(
+        self, domains: tuple[str, ...], of: str | None = None
+    ) -> Iterator[tuple[list[int], tuple[Tensor, ...]]]:
+        """The real pictures at the same places of these domains, or those `of` one class, (N, C, H,
+        W) in [-1, 1] on the device, and their places; pictures of one batch have one size."""
         rows: list[tuple[int, tuple[Tensor, ...]]] = []
         for place, row in self.rows(domains):
+            if of is not None and self.split.labels[place] != of:
+                continue
             full = len(rows) == self.at_once
             if rows and (full or [x.shape for x in row] != [x.shape for x in rows[0][1]]):
                 yield self.stacked(rows)
@@ -411,7 +446,9 @@ class Judge:
         self, method: Method, way: Direction | None, real: int, fake: int
     ) -> dict[str, Any]:
         """All that a number depends on, but for its extractor."""
-        domains = ("pictures",) if way is None else (way[0], way[-1])
+        domains = ("pictures",)
+        if way is not None and isinstance(method, Translator):
+            domains = tuple(dict.fromkeys(method.ends(way)))
         scale = self.scales[domains[-1]]
         truncation = None
         if isinstance(method, Generator):

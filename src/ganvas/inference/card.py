@@ -29,8 +29,8 @@ OF_THE_MACHINE = {f.name for kind in (MachineSettings, WatchSettings) for f in f
 PRIVATE = (OF_THE_MACHINE - {"seed", "precision"}) | {"data", "init", "cache", "max_bad"}
 """Settings that say nothing about the networks, and may say where somebody's files are."""
 
-Used = dict[str, tuple[nn.Module, Direction | None]]
-"""Networks by name, and the direction that each translates in."""
+Used = dict[str, tuple[nn.Module, tuple[Direction, ...]]]
+"""Networks by name, and the directions that each translates in."""
 
 
 def write_card(
@@ -63,14 +63,16 @@ def write_card(
 
 def used(method: Method, directions: tuple[Direction, ...]) -> Used:
     if isinstance(method, Translator):
-        best = {id(method.best(name)): name for name in method.networks()}
+        best = {method.best(name): name for name in method.networks()}
         found: Used = {}
         for way in directions:
-            network = method.translator(way)
-            found[best[id(network)]] = (network, way)
+            # The network itself, or what it is a part of, with its target fixed.
+            network = next(m for m in method.translator(way).modules() if m in best)
+            name = best[network]
+            found[name] = (network, (*found.get(name, (network, ()))[1], way))
         return found
     in_use = networks_in_use(cast(Generator, method))
-    return {name: (network, None) for name, network in in_use.items()}
+    return {name: (network, ()) for name, network in in_use.items()}
 
 
 def config_of(method: Method, description: dict[str, Any], networks: Used) -> dict[str, Any]:
@@ -86,7 +88,11 @@ def config_of(method: Method, description: dict[str, Any], networks: Used) -> di
         "settings": settings | {"ema": None},
         "clock": description["clock"],
         "networks": {name: parameters(network) for name, (network, _) in networks.items()},
-        "directions": {name: way for name, (_, way) in networks.items() if way},
+        "directions": {
+            name: ways[0] if len(ways) == 1 else list(ways)
+            for name, (_, ways) in networks.items()
+            if ways
+        },
         "averages": [name for name in networks if name in method.averages],
     }
 
@@ -180,12 +186,12 @@ def text_of(
         networks=[
             {
                 "name": name,
-                "makes": makes(method, way),
-                "direction": way,
+                "makes": makes(method, ways),
+                "directions": ways,
                 "parameters": parameters(network),
                 "weights": "averages" if name in method.averages else "of the last step",
             }
-            for name, (network, way) in networks.items()
+            for name, (network, ways) in networks.items()
         ],
     )
 
@@ -198,12 +204,15 @@ def is_for_pil(scale: Scale) -> bool:
     return scale.channels in ((1,) if deep else (1, 3)) and scale.dtype in ("uint8", "uint16")
 
 
-def makes(method: Method, direction: Direction | None) -> str:
-    if direction is None:
+def makes(method: Method, directions: tuple[Direction, ...]) -> str:
+    if not isinstance(method, Translator):
         (pictures,) = method.channels.values()
         return f"pictures of {pictures} channels from latents"
-    source, target = direction[0], direction[-1]
+    source, target = method.ends(directions[0])
+    named = ", ".join(f"`{way}`" for way in directions)
+    if method.data == "domains":
+        return f"pictures of a domain ({method.channels[target]} channels) from others, {named}"
     return (
         f"pictures of {target} ({method.channels[target]} channels) from pictures of {source} "
-        f"({method.channels[source]} channels), `{direction}`"
+        f"({method.channels[source]} channels), {named}"
     )

@@ -25,7 +25,6 @@ from ganvas.methods.translator import Translator
 
 Format = Literal["onnx", "torch", "safetensors"]
 ENDINGS = {"onnx": ".onnx", "torch": ".pt2"}
-DIRECTIONS: tuple[Direction, ...] = ("AtoB", "BtoA")
 ABOUT = "ganvas.json"
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 INSTALL = 'pip install "ganvas[onnx]"'
@@ -55,7 +54,8 @@ def export(
     """Write a trained network for use elsewhere; `out` is a file for onnx (.onnx) and torch
     (.pt2), and a folder for safetensors.
 
-    Without a direction the one that was learnt; AtoB where both were, and both as safetensors.
+    Without a direction the one that was learnt; AtoB where both were, and all as safetensors. Of
+    many domains one must be said, but for safetensors.
 
     Raises:
         InputError: the target is there or has a wrong name, a package is missing, the method
@@ -66,7 +66,7 @@ def export(
     check_target(target, format)
     folder = snapshot_folder(Path(path).expanduser())
     method = load(folder, "cpu")
-    directions = directions_of(method, direction)
+    directions = directions_of(method, direction, one=format != "safetensors")
     if format == "safetensors":
         with written(target) as beside:
             write_card(method, directions, folder, beside, target.name)
@@ -83,7 +83,7 @@ def export(
                 "please report it, and take another --format"
             )
     shapes = tuple(tuple(inputs[0].shape) for inputs in subject.trials)
-    return Exported(target, directions[:1], shapes, difference)
+    return Exported(target, directions, shapes, difference)
 
 
 def check_target(target: Path, format: str) -> None:
@@ -104,8 +104,8 @@ def check_target(target: Path, format: str) -> None:
         )
 
 
-def directions_of(method: Method, wanted: Direction | None) -> tuple[Direction, ...]:
-    """The directions to export, of a translator; none of a generator."""
+def directions_of(method: Method, wanted: Direction | None, one: bool) -> tuple[Direction, ...]:
+    """The directions to export, or the `one`, of a translator; none of a generator."""
     if not isinstance(method, Translator):
         if wanted is not None:
             raise InputError(
@@ -113,19 +113,10 @@ def directions_of(method: Method, wanted: Direction | None) -> tuple[Direction, 
             )
         return ()
     if wanted is not None:
-        if wanted not in DIRECTIONS:
-            raise InputError(f"--direction {wanted}: must be AtoB or BtoA")
-        method.translator(wanted)
+        method.translator(method.way(wanted))
         return (wanted,)
-    return tuple(way for way in DIRECTIONS if has_learnt(method, way))
-
-
-def has_learnt(method: Translator, direction: Direction) -> bool:
-    try:
-        method.translator(direction)
-    except InputError:
-        return False
-    return True
+    learnt = method.directions
+    return (method.way(None, learnt[0]),) if one and learnt else learnt
 
 
 def subject_of(method: Method, directions: tuple[Direction, ...]) -> Subject:

@@ -53,7 +53,8 @@ def translating(method: Translator, direction: Direction) -> Subject:
     Raises:
         InputError: the method has not learnt that direction.
     """
-    source, target = (scale_of(method, domain) for domain in (direction[0], direction[-1]))
+    X, Y = method.ends(direction)
+    source, target = scale_of(method, X), scale_of(method, Y)
     module = Translation(method, direction, Scale(*source), Scale(*target))
     width, height = method.config.width_height
     n = padded(LARGE_ENOUGH, module.stride, module.smallest)
@@ -75,11 +76,11 @@ def translating(method: Translator, direction: Direction) -> Subject:
             "ganvas": version("ganvas"),
             "method": method.name,
             "direction": direction,
-            "channels": {d: method.channels[d] for d in (direction[0], direction[-1])},
-            "dtype": {d: method.scales[d].dtype for d in (direction[0], direction[-1])},
-            "space": {d: method.scales[d].space for d in (direction[0], direction[-1])},
-            "low": {direction[0]: source[0], direction[-1]: target[0]},
-            "high": {direction[0]: source[1], direction[-1]: target[1]},
+            "channels": {d: method.channels[d] for d in (X, Y)},
+            "dtype": {d: method.scales[d].dtype for d in (X, Y)},
+            "space": {d: method.scales[d].space for d in (X, Y)},
+            "low": {X: source[0], Y: target[0]},
+            "high": {X: source[1], Y: target[1]},
             "stride": module.stride,
         },
     )
@@ -202,7 +203,11 @@ def portable(network: nn.Module) -> nn.Module:
     for parent in list(network.modules()):
         for name, layer in list(parent.named_children()):
             if isinstance(layer, InstanceNorm2d):
-                setattr(parent, name, nn.InstanceNorm2d(layer.channels, layer.eps))
+                affine = layer.weight is not None
+                norm = nn.InstanceNorm2d(layer.channels, layer.eps, affine=affine)
+                norm.register_parameter("weight", layer.weight)
+                norm.register_parameter("bias", layer.bias)
+                setattr(parent, name, norm)
             elif isinstance(layer, BatchNorm2d) and layer.own_statistics:
                 norm = nn.InstanceNorm2d(layer.num_features, layer.eps, affine=layer.affine)
                 norm.weight, norm.bias = layer.weight, layer.bias

@@ -154,7 +154,7 @@ def fixed_part(pattern: str) -> str:
 
 def results_of(method: Translator, direction: Direction) -> Scale:
     """What translations hold, as files count channels: without alpha, and of colour all three."""
-    scale = method.scales[direction[-1]]
+    scale = method.scales[method.ends(direction)[1]]
     if scale.space:
         return replace(scale, channels=3)
     clear = method.config.alpha == "channel" and scale.channels in (2, 4)
@@ -165,7 +165,7 @@ def misfit(
     method: Translator, direction: Direction, seen: Seen, job: Job, depth: np.dtype | None
 ) -> str:
     """Why a picture that can be read cannot be translated; empty where it can."""
-    given, results = method.scales[direction[0]], results_of(method, direction)
+    given, results = method.scales[method.ends(direction)[0]], results_of(method, direction)
     if problem := unfit(given, method.config.alpha, seen):
         return f"{job.source}: {problem}"
     try:

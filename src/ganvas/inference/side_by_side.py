@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -67,6 +67,7 @@ def side_by_side(runs: Iterable[tuple[str, Path]], wanted: Wanted) -> Shown:
     made: list[Column] = []
     inputs: Inputs | None = None
     answers: dict[Direction, list[Column]] = {}
+    ends: dict[Direction, tuple[str, str]] = {}
     notes: list[str] = []
     latents: dict[str, int] = {}
     files = wanted.files
@@ -83,6 +84,7 @@ def side_by_side(runs: Iterable[tuple[str, Path]], wanted: Wanted) -> Shown:
             for way in directions_of(method, wanted.direction):
                 column = Column(name, "", inputs.through(method, way))
                 answers.setdefault(way, []).append(column)
+                ends.setdefault(way, method.ends(way))
         except InputError as error:
             notes.append(f"{name}: not in these pictures: {error}")
     if files and wanted.direction is None:
@@ -90,19 +92,24 @@ def side_by_side(runs: Iterable[tuple[str, Path]], wanted: Wanted) -> Shown:
     if len(set(latents.values())) > 1:
         sizes = ", ".join(f"{name} {nz}" for name, nz in latents.items())
         notes.append(f"equal seeds are equal latents only where these are equally long ({sizes})")
-    sheets = [sheet_of(inputs, way, columns) for way, columns in answers.items() if inputs]
+    sheets = [
+        sheet_of(inputs, way, ends[way], columns) for way, columns in answers.items() if inputs
+    ]
     if made:
         rows = [f"seed {seed}" for seed in wanted.seeds]
         sheets.insert(0, Sheet("Equal seeds", "what each run makes of the same noise", rows, made))
     return Shown(sheets, notes)
 
 
-def sheet_of(inputs: "Inputs", way: Direction, columns: list[Column]) -> Sheet:
-    X, Y = way[0], way[-1]
+def sheet_of(
+    inputs: "Inputs", way: Direction, ends: tuple[str, str], columns: list[Column]
+) -> Sheet:
+    X, Y = ends
     real = [Column(f"Real {X}", "the input", inputs.real(X))]
     if inputs.paired:
         columns = [*columns, Column(f"Real {Y}", "the true answer", inputs.real(Y))]
-    return Sheet(f"{X} → {Y}", inputs.about, inputs.names(X), real + columns)
+    title = f"{X} → {way if X == Y else Y}"
+    return Sheet(title, inputs.about, inputs.names(X), real + columns)
 
 
 def directions_of(method: Translator, wanted: Direction | None) -> list[Direction]:
@@ -112,16 +119,9 @@ def directions_of(method: Translator, wanted: Direction | None) -> list[Directio
         InputError: the one that is wanted is none of them.
     """
     if wanted is not None:
-        method.translator(wanted)
+        method.translator(method.way(wanted))
         return [wanted]
-    found = []
-    for way in get_args(Direction):
-        try:
-            method.translator(way)
-        except InputError:
-            continue
-        found.append(way)
-    return found
+    return list(method.directions)
 
 
 def generated(method: Generator, seeds: Sequence[int]) -> list[Image.Image]:
@@ -184,12 +184,18 @@ class FromData(Inputs):
         return [as_image(x) for x in seen]
 
     def through(self, method: Translator, way: Direction) -> list[Image.Image]:
-        xs = self.seen[way[0]] if method is self.first else self.read(method, way[0])
+        X, Y = method.ends(way)
+        if X not in self.split.entries:
+            raise InputError(
+                f"wants pictures of {X}, and {self.about.partition(',')[0]} has "
+                f"{' and '.join(self.split.entries)}; name some with --inputs"
+            )
+        xs = self.seen[X] if method is self.first else self.read(method, X)
         device, found = next(method.parameters()).device, []
         for x in xs:
             with torch.no_grad():
                 y = method.translate_tensor(x[None].to(device), way)[0].cpu()
-            chroma = method.scales[way[-1]].space == "chroma"
+            chroma = method.scales[Y].space == "chroma"
             found.append(coloured(method, x, y) if chroma else as_image(y))
         return found
 
@@ -217,7 +223,7 @@ class FromFiles(Inputs):
             with torch.no_grad():
                 tile = tile_for(method, picture, way)
                 answer = translate_picture(method, picture, way, tile)
-            scale = method.scales[way[-1]]
+            scale = method.scales[method.ends(way)[1]]
             if scale.space or (answer.dtype == np.uint8 and answer.channels in (1, 3)):
                 found.append(to_look_at(answer))
             else:

@@ -16,6 +16,7 @@ METHODS = {
     "pix2pix": "ganvas.methods.pix2pix:Pix2Pix",
     "r3gan": "ganvas.methods.r3gan:R3GAN",
     "simgan": "ganvas.methods.simgan:SimGAN",
+    "stargan": "ganvas.methods.stargan:StarGAN",
     "stylegan": "ganvas.methods.stylegan:StyleGAN",
 }
 

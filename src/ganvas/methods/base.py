@@ -18,9 +18,11 @@ from ganvas.errors import InputError
 from ganvas.scales import default_scales
 
 Batch = Mapping[str, Tensor]
-Direction = Literal["AtoB", "BtoA"]
+Direction = str
+"""AtoB or BtoA; of a method with many domains the name of the target."""
+TwoWay = Literal["AtoB", "BtoA"]
 AnyPicture = TypeVar("AnyPicture", Image.Image, np.ndarray, Tensor)
-DataKind = Literal["unpaired", "paired", "pictures"]
+DataKind = Literal["unpaired", "paired", "pictures", "domains"]
 
 
 @contextmanager
@@ -52,7 +54,8 @@ class Method(nn.Module):
     domains: ClassVar[tuple[str, ...]]
     """The sets of pictures that a batch holds."""
     data: ClassVar[DataKind]
-    """What it trains on: unpaired or paired pictures of two domains, or pictures of one."""
+    """What it trains on: unpaired or paired pictures of two domains, pictures of one, or pictures
+    in a folder for each of many."""
     shows_real: ClassVar[bool] = False
     """Whether previews show real pictures too."""
     dialect: ClassVar[Literal["cyclegan", "dcgan", "stylegan"]]
@@ -96,8 +99,8 @@ class Method(nn.Module):
         """What to look at while training: named pictures (N, C, H, W) in [-1, 1]."""
         raise NotImplementedError  # pragma: no cover
 
-    def translate(self, picture: AnyPicture, direction: Direction = "AtoB") -> AnyPicture:
-        """Turn a picture of one domain into one of the other: see `Translator`."""
+    def translate(self, picture: AnyPicture, direction: Direction | None = None) -> AnyPicture:
+        """Turn a picture of one domain into one of another: see `Translator`."""
         raise InputError(f"{self.name} makes pictures from noise: use generate")
 
     def generate(

@@ -1,4 +1,4 @@
-"""Methods that turn pictures of one domain into pictures of the other."""
+"""Methods that turn pictures of one domain into pictures of another."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from torch.nn import functional
 from ganvas.colour import lab_to_rgb, rgb_to_lab
 from ganvas.errors import InputError
 from ganvas.methods.adversarial import Adversarial, AdversarialSettings
-from ganvas.methods.base import AnyPicture, Direction
+from ganvas.methods.base import AnyPicture, Direction, TwoWay
 from ganvas.networks.init import Init
 from ganvas.networks.norms import Norm
 from ganvas.networks.patchgan import (
@@ -39,7 +39,7 @@ from ganvas.scales import outside_said, range_of
 class TranslationSettings(AdversarialSettings):
     """Translation"""
 
-    direction: Direction = "AtoB"
+    direction: TwoWay = "AtoB"
     """Which domain plays the paper's X, what is translated: with BtoA, B is X and A is Y."""
     ngf: int = 64
     """Channels of the generators' first layer."""
@@ -181,55 +181,86 @@ class TranslatorSettings(TranslationSettings):
 
 
 class Translator(Adversarial):
-    """A method that turns a picture of one domain into a picture of the other."""
+    """A method that turns a picture of one domain into a picture of another."""
 
     shows_real = True
     one_way: ClassVar[bool] = False
     """Whether a training learns one direction, that of its settings, and not both."""
 
-    def __init__(
-        self, config: TranslationSettings, channels: Mapping[str, int], classes: Sequence[str] = ()
-    ) -> None:
-        super().__init__(config, channels, classes)
-        self.settings = config
-
     def translator(self, direction: Direction) -> nn.Module:
-        """The network for that direction, in the words of the data's folders."""
+        """The network for that direction, in the words of the data's folders.
+
+        Raises:
+            InputError: there is no such direction, or it was not learnt.
+        """
         raise NotImplementedError  # pragma: no cover
+
+    @property
+    def ways(self) -> tuple[Direction, ...]:
+        """The directions that there are, learnt or not."""
+        return ("AtoB", "BtoA")
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """The directions that it translates in."""
+        found = []
+        for way in self.ways:
+            try:
+                self.translator(way)
+            except InputError:
+                continue
+            found.append(way)
+        return tuple(found)
+
+    def ends(self, direction: Direction) -> tuple[str, str]:
+        """The domains of the input and of the answer."""
+        return direction[0], direction[-1]
+
+    def way(self, wanted: Direction | None, left_out: Direction = "AtoB") -> Direction:
+        """The direction that is wanted; where none is said, `left_out`.
+
+        Raises:
+            InputError: there is no such direction, or it must be said.
+        """
+        found = left_out if wanted is None else wanted
+        if found not in self.ways:
+            raise InputError(f"--direction {found}: must be {' or '.join(self.ways)}")
+        return found
 
     @property
     def smallest(self) -> int:
         """The least height and width that the translators take."""
-        return self.settings.smallest_translated
+        return self.config.smallest_translated
 
     @torch.no_grad()
-    def translate(self, picture: AnyPicture, direction: Direction = "AtoB") -> AnyPicture:
+    def translate(self, picture: AnyPicture, direction: Direction | None = None) -> AnyPicture:
         """Translate a PIL picture, an array (H, W) or (H, W, C) of integers or floats as files
         have them, or a tensor (N, C, H, W) in [-1, 1]; the answer is of the same kind and size.
 
         Any size: the picture is padded to the network's stride by reflection and cropped back.
-        Alpha is carried over. Values are scaled as those that the run was trained on.
+        Alpha is carried over. Values are scaled as those that the run was trained on. Left out,
+        `direction` is AtoB; where there are many domains, it must be said.
 
         Raises:
             InputError: the direction, or the picture's kind, depth or channels do not fit.
         """
-        check_direction(direction)
+        way = self.way(direction)
         if isinstance(picture, Tensor):
-            return self.translate_tensor(picture, direction)
+            return self.translate_tensor(picture, way)
         if isinstance(picture, np.ndarray):
-            given = from_array(picture, self.channels[direction[0]])
-            found = self.translate_picture(given, direction).flat("channel")
+            given = from_array(picture, self.channels[self.ends(way)[0]])
+            found = self.translate_picture(given, way).flat("channel")
             return found[:, :, 0] if picture.ndim == 2 and found.shape[2] == 1 else found
         if not isinstance(picture, Image.Image):
             raise InputError(
                 f"{type(picture).__name__}: wants a PIL picture, an array or a float tensor; "
                 "open files with PIL.Image.open, or use `ganvas translate`"
             )
-        return to_pil(self.translate_picture(from_pil(picture), direction))
+        return to_pil(self.translate_picture(from_pil(picture), way))
 
     @torch.no_grad()
     def translate_picture(
-        self, picture: Picture, direction: Direction = "AtoB", dtype: np.dtype | None = None
+        self, picture: Picture, direction: Direction, dtype: np.dtype | None = None
     ) -> Picture:
         """Translate a picture as `data.decode` reads it, into one of that type; left out, as
         `Scale.type_for` says.
@@ -237,7 +268,6 @@ class Translator(Adversarial):
         Raises:
             InputError: its channels or values do not fit.
         """
-        check_direction(direction)
         self.cut_off(picture, direction)
         x = self.given(picture, direction)[None].to(next(self.parameters()).device)
         return self.answer(self.translate_tensor(x, direction)[0], picture, direction, dtype)
@@ -248,14 +278,14 @@ class Translator(Adversarial):
         Raises:
             InputError: most would be.
         """
-        scale = self.scales[direction[0]]
+        scale = self.scales[self.ends(direction)[0]]
         if scale.by_type or scale.space:
             return ""
         return outside_said(scale, picture.with_channels(scale.channels, self.config.alpha))
 
     def given(self, picture: Picture, direction: Direction) -> Tensor:
         """A picture as float32 (C, H, W) in [-1, 1]."""
-        scale, alpha = self.scales[direction[0]], self.config.alpha
+        scale, alpha = self.scales[self.ends(direction)[0]], self.config.alpha
         if scale.space == "lightness":
             return scale.unit(rgb_to_lab(as_rgb_shares(picture))[:, :, :1])
         return scale.unit(picture.with_channels(scale.channels, alpha))
@@ -269,7 +299,7 @@ class Translator(Adversarial):
     ) -> Picture:
         """What the network makes of a picture, (C, H, W) in [-1, 1], as a picture of the same
         kind, with its alpha."""
-        scale = self.scales[direction[-1]]
+        scale = self.scales[self.ends(direction)[1]]
         if scale.space == "chroma":
             lightness = rgb_to_lab(as_rgb_shares(picture))[:, :, :1]
             shares = lab_to_rgb(np.concatenate([lightness, scale.values(y)], 2))
@@ -280,7 +310,7 @@ class Translator(Adversarial):
         return with_alpha_of(picture, values)
 
     def translate_tensor(self, x: Tensor, direction: Direction) -> Tensor:
-        wanted = self.channels[direction[0]]
+        wanted = self.channels[self.ends(direction)[0]]
         if x.ndim != 4 or x.shape[1] != wanted or not x.is_floating_point():
             raise InputError(
                 f"tensor of {x.dtype} {tuple(x.shape)}: wants floats (N, {wanted}, H, W) in [-1, 1]"
@@ -304,6 +334,12 @@ class OneWay(Translator):
 
     one_way = True
 
+    def __init__(
+        self, config: TranslatorSettings, channels: Mapping[str, int], classes: Sequence[str] = ()
+    ) -> None:
+        super().__init__(config, channels, classes)
+        self.settings = config
+
     def translator(self, direction: Direction) -> nn.Module:
         learnt = self.settings.direction
         if direction != learnt:
@@ -312,11 +348,6 @@ class OneWay(Translator):
                 f"learns one direction; take --direction {learnt}"
             )
         return self.best("G")
-
-
-def check_direction(direction: str) -> None:
-    if direction not in ("AtoB", "BtoA"):
-        raise InputError(f"--direction {direction}: must be AtoB or BtoA")
 
 
 def padded(length: int, stride: int, smallest: int) -> int:

@@ -12,7 +12,8 @@ CriticNorm = Literal["batch", "layer", "instance", "none"]
 
 
 class InstanceNorm2d(nn.Module):
-    """Instance normalisation without affine parameters or running statistics, (N, C, H, W).
+    """Instance normalisation without running statistics, (N, C, H, W); `affine` gives each channel
+    a scale and a shift to learn.
 
     Ulyanov et al. 2016, "Instance Normalization: The Missing Ingredient for Fast Stylization".
     Never by `F.instance_norm`: on the CPU with batch 1 its backward is silently wrong when the
@@ -22,22 +23,26 @@ class InstanceNorm2d(nn.Module):
     Computed in float32 also under autocast.
     """
 
-    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+    def __init__(self, channels: int, eps: float = 1e-5, affine: bool = False) -> None:
         super().__init__()
         self.channels = channels
         self.eps = eps
+        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
 
     def forward(self, x: Tensor) -> Tensor:
         if x.dtype.itemsize < 4:
             x = x.float()
         if x.device.type != "cpu":
-            return F.group_norm(x, self.channels, eps=self.eps)
+            return F.group_norm(x, self.channels, self.weight, self.bias, self.eps)
         n, c, h, w = x.shape
         planes = x.contiguous().view(1, n * c, h * w)
-        return F.batch_norm(planes, None, None, training=True, eps=self.eps).view(n, c, h, w)
+        scale, shift = (p if p is None else p.repeat(n) for p in (self.weight, self.bias))
+        y = F.batch_norm(planes, None, None, scale, shift, training=True, eps=self.eps)
+        return y.view(n, c, h, w)
 
     def extra_repr(self) -> str:
-        return f"{self.channels}"
+        return f"{self.channels}{', affine' * (self.weight is not None)}"
 
 
 class Tracking:

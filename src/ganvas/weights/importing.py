@@ -9,7 +9,7 @@ from ganvas.clock import Clock
 from ganvas.config import Settings
 from ganvas.errors import InputError
 from ganvas.methods import method_class
-from ganvas.methods.base import Direction, Method
+from ganvas.methods.base import Direction, Method, TwoWay
 from ganvas.runs.describe import describe_import, describe_model
 from ganvas.runs.directory import Run
 from ganvas.runs.report import write_report
@@ -38,7 +38,7 @@ def import_weights(
     files: Sequence[Path | str],
     out: Path | str,
     method: str | None = None,
-    direction: Direction | None = None,
+    direction: TwoWay | None = None,
     size: str | int | None = None,
 ) -> Imported:
     """Make a run of generators, and discriminators where they are there, of

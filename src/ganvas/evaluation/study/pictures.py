@@ -33,7 +33,6 @@ TRAINED_ON = (
     "were trained on"
 )
 HELD_OUT = ("test", "val", "valid", "validation")
-DIRECTIONS: tuple[Direction, ...] = ("AtoB", "BtoA")
 
 
 @dataclass(frozen=True)
@@ -98,15 +97,16 @@ def direction_of(method: Method, wanted: Direction | None) -> Direction | None:
                 f"--direction {wanted}: {method.name} makes pictures from noise; leave it out"
             )
         return None
+    if method.data == "domains":
+        raise InputError(
+            f"study: {method.name} translates between many domains, and a study asks about two, A "
+            "and B, or about pictures from noise; judge it with `ganvas evaluate`"
+        )
     if wanted is not None:
-        method.translator(wanted)
+        method.translator(method.way(wanted))
         return wanted
-    for direction in DIRECTIONS:
-        try:
-            method.translator(direction)
-        except InputError:
-            continue
-        return direction
+    if method.directions:
+        return method.directions[0]
     raise InputError(f"this {method.name} was imported without a generator and makes no pictures")
 
 
@@ -159,7 +159,7 @@ def translated(
     pairing: Pairing | None,
     watch: Watch,
 ) -> Pictures:
-    x, y = direction[0], direction[-1]
+    x, y = method.ends(direction)
     in_pairs = method.data == "paired" or layout.kind == "paired"
     same = in_pairs if pairing is None else pairing == "same"
     if method.config.colorizes and not same:

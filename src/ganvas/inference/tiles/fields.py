@@ -134,6 +134,19 @@ class Pointwise(Field):
         return self.layer(inputs[0])
 
 
+class Labelled(Field):
+    """The parent with planes behind its channels that have one value each."""
+
+    def __init__(self, parent: Field, values: Tensor) -> None:
+        channels = parent.channels + len(values)
+        super().__init__([parent], channels, parent.height, parent.width)
+        self.label = values
+
+    def make(self, window: Window, *inputs: Tensor) -> Tensor:
+        planes = self.label.to(inputs[0])[None, :, None, None].expand(-1, -1, *window.shape)
+        return torch.cat([inputs[0], planes], 1)
+
+
 class Normalised(Field):
     """A norm by the statistics of the whole picture, which somebody must gather first."""
 

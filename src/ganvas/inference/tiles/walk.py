@@ -11,6 +11,7 @@ from ganvas.inference.tiles.fields import (
     Convolved,
     Field,
     Joined,
+    Labelled,
     Normalised,
     Pointwise,
     Reflected,
@@ -18,6 +19,7 @@ from ganvas.inference.tiles.fields import (
     Upconvolved,
 )
 from ganvas.methods import discogan
+from ganvas.networks import stargan
 from ganvas.networks.norms import BatchNorm2d, InstanceNorm2d
 from ganvas.networks.resampling import BlurDown, BlurUp
 from ganvas.networks.resnet import ResidualBlock, ResnetGenerator
@@ -52,12 +54,20 @@ def residual(block: ResidualBlock, parent: Field) -> Field:
     return Added(parent, field_of(block.conv_block, parent))
 
 
+def zero_padded_residual(block: stargan.ResidualBlock, parent: Field) -> Field:
+    return Added(parent, field_of(block.main, parent))
+
+
+def towards(network: stargan.Towards, parent: Field) -> Field:
+    return field_of(network.G.main, Labelled(parent, network.get_buffer("c")[0]))
+
+
 def skipped_and_below(level: Level, parent: Field) -> Field:
     return Joined(parent, field_of(level.model, parent))
 
 
 def instance_normed(norm: InstanceNorm2d, parent: Field) -> Field:
-    return Normalised(parent, norm.eps)
+    return Normalised(parent, norm.eps, norm.weight, norm.bias)
 
 
 def batch_normed(norm: BatchNorm2d, parent: Field) -> Field:
@@ -112,6 +122,8 @@ KINDS: dict[type[nn.Module], Callable[[Any, Field], Field]] = {
     discogan.GeneratorNetwork: within,
     nn.Sequential: one_after_the_other,
     ResidualBlock: residual,
+    stargan.ResidualBlock: zero_padded_residual,
+    stargan.Towards: towards,
     Level: skipped_and_below,
     OutermostLevel: within,
     nn.Conv2d: convolved,
@@ -132,4 +144,6 @@ KINDS: dict[type[nn.Module], Callable[[Any, Field], Field]] = {
 
 def channels_in(network: nn.Module) -> int:
     """How many channels a network's pictures have."""
+    if isinstance(network, stargan.Towards):
+        return network.G.channels
     return next(m.in_channels for m in network.modules() if isinstance(m, nn.Conv2d))
