@@ -24,11 +24,11 @@ from ganvas.runs.snapshots import (
     snapshot_folder,
 )
 from ganvas.scales import Scale
-from ganvas.weights.assign import TRANSLATORS, assign
+from ganvas.weights.assign import BASELINES, TRANSLATORS, assign
 from ganvas.weights.files import fingerprint
 
 Told = TypeVar("Told")
-SECOND_NAMES = {"cyclegan": "G_A", "pix2pix": "G"}
+SECOND_NAMES = {"cyclegan": "G_A", "featgan": "G", "pix2pix": "G", "simgan": "G"}
 """What a generator that is all there is becomes in another method."""
 
 
@@ -193,7 +193,7 @@ def of_another(
         InputError: there is more, or another kind of it.
     """
     theirs, (name, *more) = description["method"], networks
-    if more or {theirs, method} - set(TRANSLATORS) or not name.startswith("G"):
+    if more or {theirs, method} - {*TRANSLATORS, *BASELINES} or not name.startswith("G"):
         raise InputError(
             f"--init {source}: is of {theirs} and this is {method}; it must be of the same method, "
             "or a translating generator alone"
