@@ -98,6 +98,9 @@ OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"antialias": "both"},
         {"direction": "BtoA"},
         {"lambda_identity": 0, "pool_size": 0},
+        {"lambda_A": 0},
+        {"lambda_B": 0},
+        {"lambda_GAN": 0},
     ],
     "dcgan": [
         {"size": "31x17"},

@@ -283,7 +283,12 @@ def on_translation(
     # Inputs that hardly differ may give translations that hardly do.
     least = min(variety(x), variety(x if real is None else real))
     if variety(y) < ALIKE * least:
-        larger = "larger --lambda-A and --lambda-B", "a larger --lambda-L1"
+        larger = (
+            "larger --lambda-A and --lambda-B",
+            "a larger --lambda-L1",
+            "a larger --lambda-reg",
+            "a larger --lambda-feature",
+        )
         tips = ideas(config, *larger, "a lower --lr")
         return [
             f"{way}: all inputs give nearly the same picture ({percent(variety(y) / least)} of the "
@@ -300,6 +305,8 @@ def on_translation(
             config,
             f"a lower --lambda-identity (now {identity:g})" if identity else "",
             "smaller --lambda-A and --lambda-B",
+            "a smaller --lambda-reg",
+            "a smaller --lambda-feature",
             "more time",
         )
         return [

@@ -302,7 +302,7 @@ def set_warmup(
     """
     steps = steps_of(config.span, config, epoch_size)
     if start and config.warmup is None:
-        judges = [name for name, n in method.networks().items() if n in method.players["D"]]
+        judges = [name for name, n in method.networks().items() if n in method.players.get("D", ())]
         if start.missing(judges):
             most = math.inf if config.span.is_time else steps // 10
             config.warmup = f"{int(min(WARMUP_STEPS, most))}it"

@@ -374,3 +374,11 @@ def test_sizes_that_are_suggested_are_such_as_every_method_takes(tmp_path, side)
         given = dict(zip(words[3::2], words[4::2], strict=True))
         settings = {name.removeprefix("--"): value for name, value in given.items()}
         method_class(words[2]).Config.from_mapping(settings)
+
+
+def test_baselines_train_on_it_and_are_not_suggested(unpaired_folder):
+    baselines = {name for name, kind in METHOD_CLASSES.items() if kind.baseline}
+    assert {"bigan", "featgan", "simgan"} <= baselines
+    said = "\n".join(look_at(unpaired_folder).suggestions)
+    assert "ganvas train cyclegan" in said
+    assert not [name for name in baselines if f"train {name} " in said]

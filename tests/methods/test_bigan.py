@@ -1,6 +1,7 @@
 """What is true of BiGAN/ALI alone, as CycleGAN's paper has it for a baseline."""
 
 from copy import deepcopy
+from typing import Any
 
 import pytest
 import torch
@@ -75,7 +76,7 @@ def test_a_step_is_that_of_the_formulas_with_an_optimizer_for_each_network():
 def test_each_generator_pulls_scores_of_its_pairs_to_the_other_side(objective):
     """To D, G's pairs are the real ones: G pulls their scores down; E pulls those of its up."""
     # Squares pull to their label from both sides: it is put out of reach.
-    label = {"generator_label": 9} if objective == "lsgan" else {}
+    label: dict[str, Any] = {"generator_label": 9} if objective == "lsgan" else {}
     method, seen = make(objective=objective, d_steps="1/2", **label), []
 
     def keep(module: torch.nn.Module, given: tuple[Tensor, ...], scores: Tensor) -> None:

@@ -119,7 +119,7 @@ def test_a_step_is_that_of_the_formulas():
 )
 def test_pictures_come_to_the_features_at_a_size_of_their_own(changes, size):
     method, seen = make(**changes), []
-    method.phi = torch.nn.Identity()
+    method.phi.features = torch.nn.Sequential()
     method.phi.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     x = batch_of()["A"]
     method.features(x)

@@ -5,8 +5,10 @@ from copy import deepcopy
 import pytest
 import torch
 from kinds import in_float64
+from making import noise
 from torch import Tensor
 
+import ganvas
 from ganvas.errors import InputError
 from ganvas.methods.simgan import Config, SimGAN
 
@@ -123,3 +125,29 @@ def test_settings_below_zero_are_refused():
     for name in ("lambda_reg", "pool_size"):
         with pytest.raises(InputError, match=f"--{name.replace('_', '-')} -1.*: must be at least"):
             Config.from_mapping({name: -1})
+
+
+def test_it_begins_with_networks_of_other_projects(tmp_path):
+    for n, part in enumerate(("trainA", "trainB")):
+        (tmp_path / "data" / part).mkdir(parents=True)
+        for i in range(2):
+            noise(2 * n + i, 16, 16, 3).save(tmp_path / "data" / part / f"{i}.png")
+    begun = make()
+    files = {name: tmp_path / f"latest_net_{name}.pth" for name in "GD"}
+    for name, file in files.items():
+        torch.save(begun.get_submodule(name).state_dict(), file)
+    run = ganvas.train(
+        "simgan",
+        init=",".join(map(str, files.values())),
+        data=tmp_path / "data",
+        out=tmp_path / "run",
+        size=16,
+        lr=1e-9,
+        duration="2it",
+        tensorboard=False,
+        device="cpu",
+        threads=1,
+        quiet=True,
+    )
+    for key, value in ganvas.load(run).state_dict().items():
+        torch.testing.assert_close(value, begun.state_dict()[key], rtol=0, atol=1e-6)

@@ -31,6 +31,9 @@ class Trains(Protocol):
     def domains(self) -> tuple[str, ...]: ...
 
     @property
+    def baseline(self) -> bool: ...
+
+    @property
     def Config(self) -> type[Settings]: ...
 
 
@@ -48,13 +51,13 @@ def why_pairs(source: str, layout: Layout, good: dict[str, list[Seen]]) -> str:
 
 
 def trained_by(methods: Mapping[str, Trains], layout: Layout, pairs: bool) -> dict[str, Trains]:
-    """The methods for these pictures. Of train/, val/ and test/, pictures that are no pairs side
-    by side are of one domain."""
+    """The methods for these pictures, baselines left out. Of train/, val/ and test/, pictures that
+    are no pairs side by side are of one domain."""
     unfit = "paired" if not pairs else "pictures" if layout.kind == "paired" else ""
     return {
         name: kind
         for name, kind in methods.items()
-        if layout.kind in KINDS[kind.data].layouts and kind.data != unfit
+        if layout.kind in KINDS[kind.data].layouts and kind.data != unfit and not kind.baseline
     }
 
 

@@ -232,7 +232,7 @@ class Adversarial(Method):
                 "--objective wgan alone bounds its discriminators by nothing, and they will run "
                 "away: add --gp 10 (WGAN-GP), or --clip 0.01 (the first WGAN)"
             )
-        discriminators = nn.ModuleList(self.players["D"])
+        discriminators = nn.ModuleList(self.players.get("D", ()))
         penalised = c.gp or c.r1_gamma or c.r2_gamma
         if penalised and any(isinstance(m, nn.BatchNorm2d) for m in discriminators.modules()):
             found.append(

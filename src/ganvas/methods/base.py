@@ -60,6 +60,8 @@ class Method(nn.Module):
     """Whether previews show real pictures too."""
     dialect: ClassVar[Literal["cyclegan", "dcgan", "stylegan"]]
     """Whose way of writing a line of losses its users know."""
+    baseline: ClassVar[bool] = False
+    """Whether it is here for others to be compared with, and not suggested for a user's data."""
     borrowed: ClassVar[Mapping[str, str]] = {}
     """Networks that no one trains, with weights from a file, kept in buffers and in snapshots: by
     the network's name the setting that names the file. Without one they are as they are made."""

@@ -47,6 +47,7 @@ class BiGAN(Translator):
     domains = ("A", "B")
     data = "unpaired"
     dialect = "cyclegan"
+    baseline = True
 
     def __init__(
         self, config: Config, channels: Mapping[str, int], classes: Sequence[str] = ()

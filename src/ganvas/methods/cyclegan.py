@@ -3,10 +3,12 @@ Cycle-Consistent Adversarial Networks", as pytorch-CycleGAN-and-pix2pix computes
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from ganvas.config import option_name
 from ganvas.errors import InputError
 from ganvas.losses import total
 from ganvas.losses.reconstruction import l1
@@ -16,6 +18,18 @@ from ganvas.methods.translator import Translator, TranslatorSettings
 from ganvas.networks.init import init_weights
 from ganvas.networks.pool import ImagePool
 
+Preset = Literal["cycle-alone", "gan-alone", "gan-forward", "gan-backward"]
+JUDGING = (
+    "objective",
+    "discriminator",
+    "ndf",
+    "n_layers",
+    "pool_size",
+    "lr_D",
+    "d_steps",
+    *("gp", "r1_gamma", "r2_gamma", "drift", "clip"),
+)
+"""Settings of discriminators only."""
 LOGGED = ("D_A", "G_A", "cycle_A", "idt_A", "D_B", "G_B", "cycle_B", "idt_B")
 """The order in which the reference prints them."""
 
@@ -24,6 +38,11 @@ LOGGED = ("D_A", "G_A", "cycle_A", "idt_A", "D_B", "G_B", "cycle_B", "idt_B")
 class Config(TranslatorSettings):
     """CycleGAN"""
 
+    preset: Preset | None = None
+    """The paper's ablations (section 5.1.4), for what is left out: cycle-alone, gan-alone,
+    gan-forward (with the cycle of x only), gan-backward (with that of y only)."""
+    lambda_GAN: float = 1.0
+    """Weight of L_GAN in eq. 3, there 1; 0: no discriminators."""
     lambda_A: float = 10.0
     """lambda of eq. 3 for x -> G(x) -> F(G(x)); paper: 10."""
     lambda_B: float = 10.0
@@ -35,10 +54,30 @@ class Config(TranslatorSettings):
     pool_size: int = 50
     """Generated pictures that the discriminators' history holds (section 4: 50); 0: none."""
 
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        name: {"lambda_GAN": gan, "lambda_A": a, "lambda_B": b, "lambda_identity": 0.0}
+        for name, gan, a, b in (
+            ("cycle-alone", 0.0, 10.0, 10.0),
+            ("gan-alone", 1.0, 0.0, 0.0),
+            ("gan-forward", 1.0, 10.0, 0.0),
+            ("gan-backward", 1.0, 0.0, 10.0),
+        )
+    }
+
     def check(self) -> None:
         super().check()
-        for name in ("lambda_A", "lambda_B", "lambda_identity", "pool_size"):
+        for name in ("lambda_GAN", "lambda_A", "lambda_B", "lambda_identity", "pool_size"):
             self.at_least(name, 0)
+        if not (self.lambda_GAN or self.lambda_A or self.lambda_B):
+            raise InputError(
+                "--lambda-GAN 0: with --lambda-A 0 and --lambda-B 0 there is nothing to learn; "
+                "give one of them a weight"
+            )
+        if self.warmup_span is not None and not self.lambda_GAN:
+            raise InputError(
+                f"--warmup {self.warmup}: trains discriminators first, and with --lambda-GAN 0 "
+                "there are none; leave it out"
+            )
 
 
 class CycleGAN(Translator):
@@ -70,14 +109,16 @@ class CycleGAN(Translator):
 
         self.G_A = c.make_generator(x, y)
         self.G_B = c.make_generator(y, x)
-        self.D_A = c.make_discriminator(y)
-        self.D_B = c.make_discriminator(x)
+        # Nobody is asked without L_GAN.
+        self.D_A = c.make_discriminator(y) if c.lambda_GAN > 0 else nn.Identity()
+        self.D_B = c.make_discriminator(x) if c.lambda_GAN > 0 else nn.Identity()
         for network in (self.G_A, self.G_B, self.D_A, self.D_B):
             init_weights(network, c.init_type, c.init_gain)
         self.pool_x, self.pool_y = ImagePool(c.pool_size), ImagePool(c.pool_size)
         betas = (c.beta1, c.beta2)
         self.player("G", self.G_A, self.G_B, lr=c.lr, betas=betas)
-        self.player("D", self.D_A, self.D_B, lr=c.rate_D, betas=betas)
+        if c.lambda_GAN > 0:
+            self.player("D", self.D_A, self.D_B, lr=c.rate_D, betas=betas)
         if c.ema:
             self.average(G_A=self.G_A, G_B=self.G_B)
 
@@ -86,19 +127,25 @@ class CycleGAN(Translator):
         x, y = (batch[domain] for domain in c.x_and_y)
         turn, losses = self.whose_turn(), {}
 
-        # min over G, F:  L_GAN(G, D_Y) + L_GAN(F, D_X) + lambda L_cyc(G, F)  (eq. 3)
+        # min over G, F:  L_GAN(G, D_Y) + L_GAN(F, D_X) + lambda L_cyc(G, F)  (eq. 3); nothing is
+        # computed that weighs nothing
         with torch.set_grad_enabled("G" in turn):
-            y_, x_ = G(x), F(y)
+            y_ = G(x) if c.lambda_GAN > 0 or c.lambda_A > 0 else x.new_empty(0)
+            x_ = F(y) if c.lambda_GAN > 0 or c.lambda_B > 0 else y.new_empty(0)
         if "G" in turn:
             with frozen(D_X, D_Y):
-                losses["G_A"] = self.generator_loss(D_Y(y_), lambda: D_Y(y))
-                losses["G_B"] = self.generator_loss(D_X(x_), lambda: D_X(x))
+                if c.lambda_GAN > 0:
+                    losses["G_A"] = c.lambda_GAN * self.generator_loss(D_Y(y_), lambda: D_Y(y))
+                    losses["G_B"] = c.lambda_GAN * self.generator_loss(D_X(x_), lambda: D_X(x))
                 # |F(G(x)) - x|_1 and |G(F(y)) - y|_1  (eq. 2)
-                losses["cycle_A"] = c.lambda_A * l1(F(y_), x)
-                losses["cycle_B"] = c.lambda_B * l1(G(x_), y)
-                if c.lambda_identity > 0:
-                    # |G(y) - y|_1 and |F(x) - x|_1  (section 5.2)
+                if c.lambda_A > 0:
+                    losses["cycle_A"] = c.lambda_A * l1(F(y_), x)
+                if c.lambda_B > 0:
+                    losses["cycle_B"] = c.lambda_B * l1(G(x_), y)
+                # |G(y) - y|_1 and |F(x) - x|_1  (section 5.2)
+                if c.lambda_identity > 0 and c.lambda_B > 0:
                     losses["idt_A"] = c.lambda_identity * c.lambda_B * l1(G(y), y)
+                if c.lambda_identity > 0 and c.lambda_A > 0:
                     losses["idt_B"] = c.lambda_identity * c.lambda_A * l1(F(x), x)
                 self.descend("G", total(losses))
 
@@ -117,6 +164,16 @@ class CycleGAN(Translator):
         order = [name for name in LOGGED if name in losses]
         order += [name for name in losses if name not in LOGGED]
         return {name: losses[name].detach() for name in order}
+
+    def descents_at(self, step: int) -> dict[str, int]:
+        return super().descents_at(step) if self.config.lambda_GAN > 0 else {"G": step}
+
+    @property
+    def notes(self) -> list[str]:
+        idle = [] if self.config.lambda_GAN > 0 else sorted({*JUDGING} & {*self.config.changed()})
+        names = " and ".join(f"--{option_name(name)}" for name in idle)
+        said = f"{names}: without effect, for --lambda-GAN is 0 and there are no discriminators"
+        return [*([said] if idle else []), *super().notes]
 
     @torch.inference_mode()
     def preview(self, batch: Batch) -> dict[str, Tensor]:

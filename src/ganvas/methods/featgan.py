@@ -63,6 +63,7 @@ class FeatGAN(OneWay):
     domains = ("A", "B")
     data = "unpaired"
     dialect = "cyclegan"
+    baseline = True
     borrowed: ClassVar[Mapping[str, str]] = {"phi": "features"}
 
     def __init__(

@@ -44,6 +44,7 @@ class SimGAN(OneWay):
     domains = ("A", "B")
     data = "unpaired"
     dialect = "cyclegan"
+    baseline = True
 
     def __init__(
         self, config: Config, channels: Mapping[str, int], classes: Sequence[str] = ()

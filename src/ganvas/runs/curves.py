@@ -84,7 +84,7 @@ STEADY = (
         ("time", "pictures_per_second"),
     ),
 )
-TONES = {"D": 0, "D_A": 0, "D_B": 1, "G": 2, "G_A": 2, "G_B": 3}
+TONES = {"D": 0, "D_A": 0, "D_B": 1, "G": 2, "G_A": 2, "G_B": 3, "E": 3}
 """Colours of players and their networks, the same in every chart; there are eight."""
 
 

@@ -27,6 +27,8 @@ from ganvas.weights.recognise import Network, recognise
 NAMED = re.compile(r"(?<![A-Za-z])(?:net_?)?([GD])(?:_?([AB]))?(?![A-Za-z0-9])")
 TRANSLATORS = ("cut", "cyclegan", "fastcut", "pix2pix")
 CONTRASTIVE = ("cut", "fastcut")
+BASELINES = ("featgan", "simgan")
+"""A generator and a discriminator of its pictures: no files are taken for these unasked."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def assign(files: Sequence[Path], method: str | None = None) -> Assigned:
     if found[0].kind == "noise":
         return as_dcgan(found, method)
     chosen = method or method_of(found)
-    if chosen not in TRANSLATORS:
+    if chosen not in (*TRANSLATORS, *BASELINES):
         raise InputError(
             f"{found[-1].path}: is a {found[-1].about}, which {chosen} does not have; "
             f"{', '.join(TRANSLATORS)} do"
@@ -137,7 +139,7 @@ def assign(files: Sequence[Path], method: str | None = None) -> Assigned:
     notes = [] if method else rule_of(found, chosen)
     if chosen in CONTRASTIVE:
         return as_cut(found, chosen, notes)
-    return as_cyclegan(found, notes) if chosen == "cyclegan" else as_pix2pix(found, notes)
+    return as_cyclegan(found, notes) if chosen == "cyclegan" else as_one_way(found, chosen, notes)
 
 
 def coloured(network: Network) -> Network:
@@ -217,18 +219,19 @@ def as_cut(found: list[Network], method: str, notes: list[str]) -> Assigned:
     return Assigned(method, networks, {"x": G.takes, "y": G.gives}, notes)
 
 
-def as_pix2pix(found: list[Network], notes: list[str]) -> Assigned:
+def as_one_way(found: list[Network], method: str, notes: list[str]) -> Assigned:
     lettered = [network for network in found if letter_of(network)]
     if len(found) > 1 and lettered:
         raise InputError(
-            f"{lettered[0].path}: is named as one of CycleGAN's networks, and pix2pix has one G "
+            f"{lettered[0].path}: is named as one of CycleGAN's networks, and {method} has one G "
             "and one D; name one of them alone, or rename them"
         )
     networks = by_name(found, lambda network: network.player)
     G = networks["G"]
-    if "D" in networks and networks["D"].takes != G.takes + G.gives:
+    judged = G.takes + G.gives if method == "pix2pix" else G.gives
+    if "D" in networks and networks["D"].takes != judged:
         raise apart(G, networks["D"])
-    return Assigned("pix2pix", networks, {"x": G.takes, "y": G.gives}, notes)
+    return Assigned(method, networks, {"x": G.takes, "y": G.gives}, notes)
 
 
 def as_cyclegan(found: list[Network], notes: list[str]) -> Assigned:

@@ -24,11 +24,18 @@ from ganvas.runs.snapshots import (
     snapshot_folder,
 )
 from ganvas.scales import Scale
-from ganvas.weights.assign import TRANSLATORS, assign
+from ganvas.weights.assign import BASELINES, TRANSLATORS, assign
 from ganvas.weights.files import fingerprint
 
 Told = TypeVar("Told")
-SECOND_NAMES = {"cut": "G", "cyclegan": "G_A", "fastcut": "G", "pix2pix": "G"}
+SECOND_NAMES = {
+    "cut": "G",
+    "cyclegan": "G_A",
+    "fastcut": "G",
+    "featgan": "G",
+    "pix2pix": "G",
+    "simgan": "G",
+}
 """What a generator that is all there is becomes in another method."""
 
 
@@ -193,7 +200,7 @@ def of_another(
         InputError: there is more, or another kind of it.
     """
     theirs, (name, *more) = description["method"], networks
-    if more or {theirs, method} - set(TRANSLATORS) or not name.startswith("G"):
+    if more or {theirs, method} - {*TRANSLATORS, *BASELINES} or not name.startswith("G"):
         raise InputError(
             f"--init {source}: is of {theirs} and this is {method}; it must be of the same method, "
             "or a translating generator alone"
