@@ -11,6 +11,15 @@ from ganvas.methods.base import Method
 from ganvas.networks.r3gan import ResidualBlock
 
 SMALL = {
+    "cogan": {
+        "size": 16,
+        "ngf": 4,
+        "ndf": 4,
+        "nz": 5,
+        "batch_size": 2,
+        "search_steps": 2,
+        "search_starts": 2,
+    },
     "cyclegan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
     "dcgan": {"size": 16, "ngf": 4, "ndf": 4, "nz": 5},
     "discogan": {"size": 32, "ngf": 4, "ndf": 4, "batch_size": 2, "d_steps": "1"},
@@ -38,6 +47,12 @@ SMALL = {
 }
 """Settings with which a step takes a moment."""
 OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "cogan": [
+        {"size": "24x32"},
+        {"own_G": 3, "own_D": 3},
+        {"direction": "BtoA"},
+        {"weight_decay": 0},
+    ],
     "cyclegan": [
         {"norm": "batch"},
         {"norm": "none"},
@@ -156,6 +171,15 @@ def judged_whole_both_ways(method: Any, batch: dict[str, Tensor]) -> dict[str, J
     return {name: (D, real, fake, 1.0) for name, (D, real, fake, _) in seen.items()}
 
 
+def judged_coupled(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
+    maps = method.shared_G(torch.randn(len(batch["A"]), method.config.nz, 1, 1))
+    sides = (("A", method.D_A, method.G_A), ("B", method.D_B, method.G_B))
+    return {
+        f"D_{domain}": (torch.nn.Sequential(D, method.shared_D), batch[domain], G(maps).detach(), 1)
+        for domain, D, G in sides
+    }
+
+
 def judged_from_noise(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
     x = batch["pictures"]
     return {"D": (method.D, x, method.G(torch.randn(len(x), method.nz)).detach(), 1.0)}
@@ -167,6 +191,7 @@ def judged_as_drawn(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
 
 
 JUDGED: dict[str, Callable[[Any, dict[str, Tensor]], dict[str, Judged]]] = {
+    "cogan": judged_coupled,
     "cyclegan": judged_both_ways,
     "dcgan": judged_from_noise,
     "discogan": judged_both_ways,

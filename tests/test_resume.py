@@ -32,6 +32,16 @@ SHARED: dict[str, Any] = {
     "threads": 1,
 }
 OWN: dict[str, dict[str, Any]] = {
+    "cogan": {
+        "size": 16,
+        "ngf": 4,
+        "ndf": 4,
+        "nz": 4,
+        "own_G": 2,
+        "d_steps": "2/3",
+        "search_steps": 2,
+        "search_starts": 2,
+    },
     "cyclegan": {
         "size": 32,
         "load_size": 36,

@@ -5,6 +5,7 @@ from importlib import import_module
 from ganvas.errors import InputError, did_you_mean
 
 METHODS = {
+    "cogan": "ganvas.methods.cogan:CoGAN",
     "cyclegan": "ganvas.methods.cyclegan:CycleGAN",
     "dcgan": "ganvas.methods.dcgan:DCGAN",
     "discogan": "ganvas.methods.discogan:DiscoGAN",
