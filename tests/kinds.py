@@ -13,6 +13,15 @@ from ganvas.networks.r3gan import ResidualBlock
 AnyMethod = TypeVar("AnyMethod", bound=Method)
 SMALL = {
     "bigan": {"size": 32, "ngf": 4, "ndf": 4, "n_blocks": 1, "n_layers": 2},
+    "cogan": {
+        "size": 16,
+        "ngf": 4,
+        "ndf": 4,
+        "nz": 5,
+        "batch_size": 2,
+        "search_steps": 2,
+        "search_starts": 2,
+    },
     "cut": {
         "size": 32,
         "ngf": 4,
@@ -76,6 +85,12 @@ OWN_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"discriminator": "pixel"},
         {"direction": "BtoA"},
         {"pool_size": 0},
+    ],
+    "cogan": [
+        {"size": "24x32"},
+        {"own_G": 3, "own_D": 3},
+        {"direction": "BtoA"},
+        {"weight_decay": 0},
     ],
     "cut": [
         {"norm": "batch"},
@@ -265,8 +280,18 @@ def judged_among_domains(method: Any, batch: dict[str, Tensor]) -> dict[str, Jud
     return {"D": (method.D, x, method.G(x, c).detach(), 1.0)}
 
 
+def judged_coupled(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
+    maps = method.shared_G(torch.randn(len(batch["A"]), method.config.nz, 1, 1))
+    sides = (("A", method.D_A, method.G_A), ("B", method.D_B, method.G_B))
+    return {
+        f"D_{domain}": (torch.nn.Sequential(D, method.shared_D), batch[domain], G(maps).detach(), 1)
+        for domain, D, G in sides
+    }
+
+
 JUDGED: dict[str, Callable[[Any, dict[str, Tensor]], dict[str, Judged]]] = {
     "bigan": judged_as_two_kinds_of_pairs,
+    "cogan": judged_coupled,
     "cut": judged_one_way,
     "cyclegan": judged_both_ways,
     "dcgan": judged_from_noise,

@@ -42,6 +42,16 @@ OWN: dict[str, dict[str, Any]] = {
         "pool_size": 3,
         "d_steps": "3/2",
     },
+    "cogan": {
+        "size": 16,
+        "ngf": 4,
+        "ndf": 4,
+        "nz": 4,
+        "own_G": 2,
+        "d_steps": "2/3",
+        "search_steps": 2,
+        "search_starts": 2,
+    },
     "cut": {
         "size": 32,
         "load_size": 36,

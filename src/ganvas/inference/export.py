@@ -66,6 +66,11 @@ def export(
     check_target(target, format)
     folder = snapshot_folder(Path(path).expanduser())
     method = load(folder, "cpu")
+    if isinstance(method, Translator) and method.by_search:
+        raise InputError(
+            f"--format {format}: {method.name} translates by a search for a picture's latent, and "
+            "has no network to export that would do it; `ganvas translate` does"
+        )
     directions = directions_of(method, direction, one=format != "safetensors")
     if format == "safetensors":
         with written(target) as beside:

@@ -35,7 +35,16 @@ def translate_all(
 ) -> Iterator[Job]:
     """Translate one after the other, and yield each when its result is written: in tiles of that
     size, or where a picture would not fit into memory whole; of that type. `on_tile` is told which
-    part of a picture in tiles is done."""
+    part of a picture in tiles is done.
+
+    Raises:
+        InputError: a picture does not fit or cannot be written, or the method has no tiles.
+    """
+    if tile and method.by_search:
+        raise InputError(
+            f"--tile {tile}: {method.name} translates by a search for the latent of the whole "
+            "picture, which has no tiles; leave it out"
+        )
     for job in jobs:
         entry = job.entry(half)
         picture = decode_entry(entry, entry.read())
@@ -54,6 +63,8 @@ def translate_all(
 
 def tile_for(method: Translator, picture: Picture, direction: Direction) -> int | None:
     """The tile for a picture that does not fit into memory whole; None where it does."""
+    if method.by_search:
+        return None  # It is brought to the size of the training anyway.
     network = method.translator(direction)
     device, (width, height) = next(network.parameters()).device, picture.size
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()

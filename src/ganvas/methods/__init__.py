@@ -6,6 +6,7 @@ from ganvas.errors import InputError, did_you_mean
 
 METHODS = {
     "bigan": "ganvas.methods.bigan:BiGAN",
+    "cogan": "ganvas.methods.cogan:CoGAN",
     "cut": "ganvas.methods.cut:CUT",
     "cyclegan": "ganvas.methods.cyclegan:CycleGAN",
     "dcgan": "ganvas.methods.dcgan:DCGAN",

@@ -186,6 +186,8 @@ class Translator(Adversarial):
     shows_real = True
     one_way: ClassVar[bool] = False
     """Whether a training learns one direction, that of its settings, and not both."""
+    by_search: ClassVar[bool] = False
+    """Whether `translator` searches for its answer, and is no network by itself."""
 
     def translator(self, direction: Direction) -> nn.Module:
         """The network for that direction, in the words of the data's folders.

@@ -17,7 +17,7 @@ from ganvas.errors import InputError
 WRAPPERS = ("module.", "_orig_mod.")
 """What DataParallel and torch.compile put in front of every key."""
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
-OWN_NETWORKS = re.compile(r"(averages\.)?(G|D|G_A|G_B|D_A|D_B)\.")
+OWN_NETWORKS = re.compile(r"(averages\.)?(G|D|G_A|G_B|D_A|D_B|shared_G|shared_D)\.")
 SAVE = "save network.state_dict() of one network there"
 
 

@@ -63,6 +63,17 @@ SAMPLES: dict[str, Sample] = {
                 "ema": "0.5kimg",
                 "duration": "5min",
             },
+            "cogan": {
+                "size": "64",
+                "ngf": 8,
+                "ndf": 8,
+                "own_G": 2,
+                "batch_size": 16,
+                "lr": 0.0005,
+                "search_starts": 2,
+                "ema": "2kimg",
+                "duration": "5min",
+            },
             "cyclegan": {
                 "size": "64",
                 "n_blocks": 3,
