@@ -34,7 +34,8 @@ class Machine:
     @property
     def settings(self) -> dict[str, Any]:
         shared = max(1, (os.cpu_count() or 1) // self.jobs) if self.jobs > 1 else None
-        return {"device": self.device, "threads": self.threads or shared, "tensorboard": False}
+        threads = self.threads or shared
+        return {"device": self.device} | ({"threads": threads} if threads else {})
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from ganvas.methods.translator import Translator
 from ganvas.training import settings_of
 
 Say = Callable[[str], object]
-WAYS = ("AtoB", "BtoA")
 
 
 @dataclass(frozen=True)
@@ -77,12 +76,15 @@ def jobs_of_row(
 ) -> list[Job]:
     kind = method_class(row.method)
     given = given_to(plan, row, data, say)
+    translates = issubclass(kind, Translator) and kind.data != "domains"
+    one_way = issubclass(kind, Translator) and kind.one_way
     special = plan.special.get(data)
     judged = dict(plan.judged) | dict(special.judged if special else {})
     judged["metrics"] = list(plan.computed)
-    one_way = issubclass(kind, Translator) and kind.one_way
+    if translates and len(plan.directions) == 1:
+        judged["direction"] = plan.directions[0]
     jobs = []
-    for way in WAYS if one_way else (None,):
+    for way in plan.directions if one_way else (None,):
         own = given | dict(machine) | {"seed": seed} | ({"direction": way} if way else {})
         try:
             settings_of(row.method, own)

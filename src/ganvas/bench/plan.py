@@ -20,6 +20,7 @@ HELD_BY_PEOPLE = {"fooled"}
 TO_PHOTO, TO_LABELS = "labels-to-photo", "photo-to-labels"
 TO_LETTER = {"A": {TO_PHOTO: "AtoB", TO_LABELS: "BtoA"}, "B": {TO_PHOTO: "BtoA", TO_LABELS: "AtoB"}}
 """By the domain of the label maps: the direction in the words of the data's folders."""
+WAYS = ("AtoB", "BtoA")
 BUILT_IN = ("cyclegan-paper",)
 JUDGED = ("count", "split", "paired", "palette", "extractor", "seed")
 """Options of an evaluation that a bench may set."""
@@ -92,6 +93,14 @@ class Plan:
         named = [*self.metrics, *(metric for table in self.tables for metric in table.metrics)]
         return tuple(m for m in dict.fromkeys(named) if m not in HELD_BY_PEOPLE)
 
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The ways in which methods of one direction are trained: those of the tables, where these
+        name them by the data's letters."""
+        named = [table.direction for table in self.tables]
+        ways = [way for way in WAYS if way in named]
+        return tuple(ways) if named and set(named) <= set(WAYS) else WAYS
+
     def row(self, name: str) -> Row:
         return next(row for row in self.rows if row.name == name)
 
@@ -125,6 +134,11 @@ def read_plan(name: str) -> Plan:
     Raises:
         InputError: there is none, or it says what no bench can be.
     """
+    return plan_of(content_of(name), name)
+
+
+def content_of(name: str) -> dict[str, Any]:
+    """What a bench's file holds, over what it extends."""
     if name in BUILT_IN:
         text = files("ganvas.bench").joinpath(f"{name.replace('-', '_')}.yaml").read_text("utf-8")
     else:
@@ -141,7 +155,25 @@ def read_plan(name: str) -> Plan:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise InputError(f"{name}: is not YAML ({' '.join(str(error).split())})") from None
-    return plan_of(content, name)
+    top = mapping_of(content, name, "")
+    base = top.pop("extends", None)
+    if base is None:
+        return top
+    below = str(base) if base in BUILT_IN else str(Path(name).expanduser().parent / str(base))
+    if below == name:
+        raise InputError(f"{name}: extends: {base}: is this file itself")
+    return over(content_of(below), top)
+
+
+def over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """One mapping over another, and so in mappings within; all else takes the place of what was
+    there."""
+    merged = dict(base)
+    for name, value in top.items():
+        known_value = merged.get(name)
+        both = isinstance(value, dict) and isinstance(known_value, dict)
+        merged[name] = over(known_value, value) if both else value
+    return merged
 
 
 KEYS = ("title", "data", "seeds", "duration", "settings", "rows", "metrics", "judged", "tables")
