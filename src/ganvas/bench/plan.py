@@ -170,9 +170,9 @@ def over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     there."""
     merged = dict(base)
     for name, value in top.items():
-        known_value = merged.get(name)
-        both = isinstance(value, dict) and isinstance(known_value, dict)
-        merged[name] = over(known_value, value) if both else value
+        below = merged.get(name)
+        both = isinstance(value, dict) and isinstance(below, dict)
+        merged[name] = over(below, value) if both and isinstance(below, dict) else value
     return merged
 
 
