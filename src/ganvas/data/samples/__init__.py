@@ -56,8 +56,8 @@ SAMPLES: dict[str, Sample] = {
             "bigan": {
                 "size": "64",
                 "n_blocks": 3,
-                "ngf": 20,
-                "ndf": 28,
+                "ngf": 24,
+                "ndf": 32,
                 "lr": 0.0005,
                 "batch_size": 1,
                 "ema": "0.5kimg",
@@ -108,8 +108,8 @@ SAMPLES: dict[str, Sample] = {
             "featgan": {
                 "size": "64",
                 "n_blocks": 3,
-                "ngf": 20,
-                "ndf": 28,
+                "ngf": 32,
+                "ndf": 40,
                 "lr": 0.0005,
                 "batch_size": 1,
                 "ema": "0.5kimg",
@@ -118,8 +118,8 @@ SAMPLES: dict[str, Sample] = {
             "simgan": {
                 "size": "64",
                 "n_blocks": 3,
-                "ngf": 24,
-                "ndf": 32,
+                "ngf": 36,
+                "ndf": 40,
                 "lr": 0.0005,
                 "batch_size": 1,
                 "ema": "0.5kimg",
