@@ -481,6 +481,20 @@ def test_the_references_script_for_pix2pix_means_what_it_meant(settings_of):
     assert settings_of("--dataroot x --model cycle_gan --dataset_mode unaligned") == {"data": "x"}
 
 
+@pytest.mark.parametrize(("mode", "method"), [("CUT", "cut"), ("FastCUT", "fastcut")])
+def test_the_options_of_cut_mean_what_they_meant(mode, method, settings_of):
+    command = (
+        f"--dataroot grumpifycat --CUT_mode {mode} --model cut --dataset_mode unaligned "
+        "--pool_size 0 --netF mlp_sample --lambda_NCE 2 --nce_layers 0,4,8 --num_patches 64 "
+        "--netF_nc 128 --nce_T 0.1"
+    )
+    wanted = {"lambda_NCE": 2.0, "nce_layers": "0,4,8", "num_patches": 64, "netF_nc": 128}
+    assert settings_of(command, method) == {"data": "grumpifycat", "nce_T": 0.1} | wanted
+    left_out = {"cut": {"duration": "240ep"}, "fastcut": {"duration": "190ep"}}[method]
+    found = settings_of("--data x --n_epochs_decay 40", method)
+    assert found == {"data": "x", "decay": "40ep"} | left_out
+
+
 def test_the_dcgan_examples_spellings_mean_what_they_meant(settings_of):
     command = (
         "--dataroot faces --workers 2 --batchSize 64 --imageSize 32 --nz 50 --ngf 32 --ndf 16 "

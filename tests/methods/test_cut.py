@@ -32,6 +32,7 @@ SMALL = {
 def make(kind: type[CUT] = CUT, channels: tuple[int, int] = (3, 3), **changes) -> CUT:
     torch.manual_seed(0)
     config = kind.Config.from_mapping(SMALL | changes)
+    assert isinstance(config, Config)
     return kind(config, dict(zip("AB", channels, strict=True)))
 
 

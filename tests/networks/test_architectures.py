@@ -32,6 +32,9 @@ SMALL = {
     ),
     "unet": lambda norm: UnetGenerator(3, 2, 2, n_downs=5, norm=norm),
     "patch": lambda norm: PatchDiscriminator(3, 4, n_layers=2, norm=norm),
+    "patch, anti-aliased": lambda norm: PatchDiscriminator(
+        3, 4, n_layers=2, norm=norm, antialias=True
+    ),
     "pixel": lambda norm: PixelDiscriminator(3, 4, norm=norm),
     "dcgan": lambda norm: DiscriminatorNetwork(4, 3, (32, 32), norm),
     "dcgan with layer norm": lambda _: DiscriminatorNetwork(4, 3, (32, 32), "layer"),

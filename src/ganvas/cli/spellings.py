@@ -66,10 +66,16 @@ REFUSED = {
 }
 
 
+CONTRASTIVE = {
+    "model": "cut",
+    "dataset-mode": "unaligned",
+    "netF": "mlp_sample",
+    "pool-size": "0",
+}
 SO_ANYWAY = {
-    "cut": {"model": "cut", "CUT-mode": "CUT", "netF": "mlp_sample", "pool-size": "0"},
+    "cut": CONTRASTIVE | {"CUT-mode": "CUT"},
     "cyclegan": {"model": "cycle_gan", "dataset-mode": "unaligned"},
-    "fastcut": {"model": "cut", "CUT-mode": "FastCUT", "netF": "mlp_sample", "pool-size": "0"},
+    "fastcut": CONTRASTIVE | {"CUT-mode": "FastCUT"},
     "pix2pix": {"model": "pix2pix", "dataset-mode": "aligned", "pool-size": "0"},
 }
 """What commands of the reference, and of CUT, say of a method and what is never otherwise here:
@@ -127,6 +133,9 @@ def epochs(option: str) -> Callable[[str], list[str]]:
     return with_unit(option, "ep")
 
 
+EPOCHS = {"cut": ("200", "200"), "dcgan": ("100", "0"), "fastcut": ("150", "50")}
+"""What published code takes for --n_epochs and --n_epochs_decay where these are not 100 and 100.
+The DCGAN example has no decay: its --niter is all epochs."""
 TOGETHER = ("n-epochs", "n-epochs-decay", "input-nc", "output-nc")
 TURNED: dict[str, Callable[[str], list[str]]] = {
     "gan-mode": objective_of,
@@ -204,11 +213,12 @@ def without(option: str, tokens: list[str]) -> list[str]:
 def together(said: dict[str, str], turned: list[str]) -> list[str]:
     """Options that mean something only together."""
     out: list[str] = []
-    # The DCGAN example has no decay: its --niter is all epochs.
     from_noise = turned[:2] == ["train", "dcgan"]
     if said.keys() & {"n-epochs", "n-epochs-decay"}:
-        constant = number("n-epochs", said.get("n-epochs", "100"))
-        decay = number("n-epochs-decay", said.get("n-epochs-decay", "0" if from_noise else "100"))
+        method = turned[1] if turned[:1] == ["train"] and len(turned) > 1 else ""
+        first, last = EPOCHS.get(method, ("100", "100"))
+        constant = number("n-epochs", said.get("n-epochs", first))
+        decay = number("n-epochs-decay", said.get("n-epochs-decay", last))
         out += ["--duration", f"{constant + decay:g}ep"]
         if decay:
             out += ["--decay", f"{decay:g}ep"]

@@ -169,8 +169,8 @@ class CUT(OneWay):
         x, y = (batch[domain] for domain in c.x_and_y)
         turn, losses, judged = self.whose_turn(), {}, {}
 
-        mirrored, identity = self.mirrored(), c.nce_idt and c.lambda_NCE > 0
-        given = torch.cat([x, y]) if identity else x
+        mirrored = self.mirrored()
+        given = torch.cat([x, y]) if c.nce_idt and c.lambda_NCE > 0 else x
         with torch.set_grad_enabled("G" in turn):
             made = G(given.flip(3) if mirrored else given)
         y_, idt = made[: len(x)], made[len(x) :]
@@ -189,14 +189,13 @@ class CUT(OneWay):
         if "G" in turn:
             with frozen(D):
                 losses["G_GAN"] = c.lambda_GAN * self.generator_loss(D(y_), lambda: D(y))
-                nce = []
+                losses["G"] = losses["G_GAN"]
                 if c.lambda_NCE > 0:
-                    nce = [losses.setdefault("NCE", c.lambda_NCE * self.nce(x, y_, mirrored))]
-                if identity:
-                    nce.append(
-                        losses.setdefault("NCE_Y", c.lambda_NCE * self.nce(y, idt, mirrored))
-                    )
-                losses["G"] = losses["G_GAN"] + sum(nce) / max(len(nce), 1)
+                    nce = losses["NCE"] = c.lambda_NCE * self.nce(x, y_, mirrored)
+                    if c.nce_idt:
+                        losses["NCE_Y"] = c.lambda_NCE * self.nce(y, idt, mirrored)
+                        nce = (nce + losses["NCE_Y"]) / 2
+                    losses["G"] = losses["G_GAN"] + nce
                 self.descend("G", losses["G"])
 
         losses |= judged
