@@ -269,8 +269,8 @@ CASES = {
     "translating into a file": ("translate run data --out no.zip", "--out no.zip: is a file"),
     "translating to the side": (
         "translate run data --out new --direction AtoC",
-        "--direction",
-        '"AtoB", "BtoA"',
+        "--direction AtoC",
+        "must be AtoB or BtoA",
     ),
     "translating with a count in words": (
         "translate run data --out new --max-bad few",

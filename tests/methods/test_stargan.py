@@ -116,7 +116,7 @@ def instance_normed(x: Tensor, layer: InstanceNorm2d) -> Tensor:
     return (x - mean) / (variance + 1e-5).sqrt() * scale + shift
 
 
-def G_by_hand(G: StarGenerator, x: Tensor, domain: Tensor) -> Tensor:
+def G_by_hand(G: Any, x: Tensor, domain: Tensor) -> Tensor:
     """Layer by layer, as table 4 has them; one residual block."""
     m = list(G.main)
     planes = torch.zeros(len(x), len(HAIR), *x.shape[2:]).double()
@@ -133,7 +133,7 @@ def G_by_hand(G: StarGenerator, x: Tensor, domain: Tensor) -> Tensor:
     return torch.tanh(F.conv2d(h, m[16].weight, padding=3))
 
 
-def D_by_hand(D: StarDiscriminator, x: Tensor) -> tuple[Tensor, Tensor]:
+def D_by_hand(D: Any, x: Tensor) -> tuple[Tensor, Tensor]:
     """The scores' mean for each picture, and the log of the probability of each domain."""
     h = x
     for conv in (D.main[0], D.main[2]):

@@ -14,6 +14,7 @@ from ganvas.networks.norms import InstanceNorm2d
 from ganvas.networks.patchgan import PatchDiscriminator, PixelDiscriminator, smallest_patched
 from ganvas.networks.resampling import BlurDown, BlurUp
 from ganvas.networks.resnet import ResnetGenerator
+from ganvas.networks.stargan import StarGenerator, Towards
 from ganvas.networks.unet import UnetGenerator
 
 FULL_SIZE = {
@@ -36,6 +37,7 @@ SMALL = {
         3, 4, n_layers=2, norm=norm, antialias=True
     ),
     "pixel": lambda norm: PixelDiscriminator(3, 4, norm=norm),
+    "stargan": lambda _: Towards(StarGenerator(3, 2, 4, n_blocks=1), 1, 2),
     "dcgan": lambda norm: DiscriminatorNetwork(4, 3, (32, 32), norm),
     "dcgan with layer norm": lambda _: DiscriminatorNetwork(4, 3, (32, 32), "layer"),
 }

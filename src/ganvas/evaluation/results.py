@@ -24,7 +24,7 @@ class Result:
     error: float | None = None
     """The standard error, where the formula gives one."""
     direction: str | None = None
-    """AtoB or BtoA, of what translates."""
+    """AtoB, BtoA or the target's name, of what translates."""
     details: dict[str, Any] = field(default_factory=dict)
     """What the formula says besides: values of single scales, the same of real pictures."""
     notes: list[str] = field(default_factory=list)
