@@ -53,8 +53,8 @@ class Config(TranslatorSettings):
         self.below_one("rms_decay")
         if idle := sorted({"beta1", "beta2"} & set(self.changed())):
             raise InputError(
-                f"--{option_name(idle[0])}: is Adam's, and dualgan learns by RMSProp; --rms-decay is "
-                "its decay"
+                f"--{option_name(idle[0])}: is Adam's, and dualgan learns by RMSProp; its decay "
+                "is --rms-decay"
             )
 
     @property
