@@ -247,6 +247,7 @@ def test_it_says_that_it_searches_and_goes_neither_in_tiles_nor_into_other_forma
     other = str(tmp_path / "other")
     assert main(["translate", *inputs, "--out", other, "--tile", "16"]) == 2
     assert "--tile 16: cogan translates by a search" in capsys.readouterr().err
-    for format, name in (("onnx", "x.onnx"), ("safetensors", "x")):
-        with pytest.raises(InputError, match=rf"^--format {format}: cogan translates by a search"):
-            export(run.path, tmp_path / name, format=format)
+    with pytest.raises(InputError, match=r"^--format onnx: cogan translates by a search"):
+        export(run.path, tmp_path / "x.onnx", format="onnx")
+    with pytest.raises(InputError, match=r"^--format safetensors: cogan translates by a search"):
+        export(run.path, tmp_path / "x", format="safetensors")

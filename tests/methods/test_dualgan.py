@@ -35,7 +35,7 @@ def count(network: nn.Module) -> int:
 def test_the_defaults_are_those_of_the_paper_and_where_it_is_silent_of_the_code():
     c = Config()
     assert (c.objective, c.bound, c.lambda_A, c.lambda_B) == ("wgan", 0.01, 500, 500)
-    assert (c.lr, c.alpha, c.lr_policy, c.d_steps) == (5e-5, 0.9, "constant", "2")
+    assert (c.lr, c.rms_decay, c.lr_policy, c.d_steps) == (5e-5, 0.9, "constant", "2")
     assert (c.generator, c.n_downs, c.dropout, c.norm) == ("unet", 8, True, "batch")
     assert (c.discriminator, c.n_layers, c.ngf, c.ndf) == ("patch", 3, 64, 64)
     assert (c.batch_size, c.size, c.duration) == (1, "256", "100ep")
@@ -188,7 +188,7 @@ def test_channels_may_differ_and_both_directions_are_learnt(direction):
     ("changes", "message"),
     [
         ({"beta1": 0.9}, r"^--beta1: is Adam's, and dualgan learns by RMSProp"),
-        ({"alpha": 1}, r"^--alpha 1: must be from 0 to below 1"),
+        ({"rms_decay": 1}, r"^--rms-decay 1: must be from 0 to below 1"),
         ({"lambda_B": -1}, r"^--lambda-B -1.0: must be at least 0"),
         ({"size": 300}, r"^--size 300: a unet .* multiples of 256"),
     ],

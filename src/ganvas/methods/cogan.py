@@ -268,8 +268,11 @@ class CoGAN(Translator):
         c, (X, Y) = self.config, self.config.x_and_y
         shown: dict[str, Tensor] = {}
         back: Direction = "BtoA" if c.direction == "AtoB" else "AtoB"
-        for source, target, way in ((X, Y, c.direction), (Y, X, back)):
-            x, search = batch[source], self.search(way)
+        for source, target, search in (
+            (X, Y, self.search(c.direction)),
+            (Y, X, self.search(back)),
+        ):
+            x = batch[source]
             near, far = search.render(search.find(x), x)
             shown |= {f"real_{source}": x, f"fake_{target}": far, f"rec_{source}": near}
         z = torch.randn(len(batch[X]), c.nz, 1, 1, generator=torch.Generator().manual_seed(c.seed))

@@ -37,7 +37,7 @@ class Config(TranslatorSettings):
     penalty bounds them, else none."""
     lr: float = 0.00005
     """Learning rate of RMSProp (section 3.3)."""
-    alpha: float = 0.9
+    rms_decay: float = 0.9
     """RMSProp's decay of the mean square (code: 0.9)."""
     d_steps: str = "2"
     generator: Literal["resnet", "unet"] = "unet"
@@ -50,11 +50,11 @@ class Config(TranslatorSettings):
         super().check()
         for name in ("lambda_A", "lambda_B"):
             self.at_least(name, 0)
-        self.below_one("alpha")
+        self.below_one("rms_decay")
         if idle := sorted({"beta1", "beta2"} & set(self.changed())):
             raise InputError(
-                f"--{option_name(idle[0])}: is Adam's, and dualgan learns by RMSProp; --alpha is "
-                "its decay"
+                f"--{option_name(idle[0])}: is Adam's, and dualgan learns by RMSProp; its decay "
+                "is --rms-decay"
             )
 
     @property
@@ -94,8 +94,8 @@ class DualGAN(Translator):
             init_weights(network, c.init_type, c.init_gain)
         if c.batch_size == 1:
             use_own_statistics(self)
-        self.rmsprop_player("G", self.G_A, self.G_B, lr=c.lr, alpha=c.alpha)
-        self.rmsprop_player("D", self.D_A, self.D_B, lr=c.rate_D, alpha=c.alpha)
+        self.rmsprop_player("G", self.G_A, self.G_B, lr=c.lr, alpha=c.rms_decay)
+        self.rmsprop_player("D", self.D_A, self.D_B, lr=c.rate_D, alpha=c.rms_decay)
         if c.ema:
             self.average(G_A=self.G_A, G_B=self.G_B)
 
