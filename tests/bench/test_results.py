@@ -78,7 +78,7 @@ def test_the_newest_evaluation_of_the_finished_training_counts(tmp_path: Path):
 
 
 def test_values_found_in_another_way_are_marked_and_win_nothing(tmp_path: Path):
-    other = {"provenance": {"data": {"fingerprint": "other"}}}
+    other: dict[str, Any] = {"provenance": {"data": {"fingerprint": "other"}}}
     rows = {"ours-seed0": [row(0.5)], "theirs-seed0": [row(0.6)], "old-seed0": [row(0.9, **other)]}
     found = scores(plan(seeds=1), tmp_path, rows)
     table = only_table(found)
@@ -92,8 +92,8 @@ def test_values_found_in_another_way_are_marked_and_win_nothing(tmp_path: Path):
 def test_directions_in_words_follow_from_which_side_the_label_maps_are(
     tmp_path: Path, labels: str, direction: str
 ):
-    task = {"provenance": {"task": "labels -> photo"}}
-    back = {"provenance": {"task": "photo -> labels"}}
+    task: dict[str, Any] = {"provenance": {"task": "labels -> photo"}}
+    back: dict[str, Any] = {"provenance": {"task": "photo -> labels"}}
     other = "BtoA" if direction == "AtoB" else "AtoB"
     lines = [row(0.5, direction=direction, **task), row(0.8, direction=other, **back)]
     tables = [{"direction": "labels-to-photo"}, {"direction": "photo-to-labels"}]

@@ -1,24 +1,25 @@
-"""The methods by name. A new GAN is one file here, and one line in this dict."""
+"""The methods by name, in the order in which they are listed. A new GAN is one file here, and one
+line in this dict."""
 
 from importlib import import_module
 
 from ganvas.errors import InputError, did_you_mean
 
 METHODS = {
-    "bigan": "ganvas.methods.bigan:BiGAN",
-    "cogan": "ganvas.methods.cogan:CoGAN",
-    "cut": "ganvas.methods.cut:CUT",
     "cyclegan": "ganvas.methods.cyclegan:CycleGAN",
-    "dcgan": "ganvas.methods.dcgan:DCGAN",
+    "pix2pix": "ganvas.methods.pix2pix:Pix2Pix",
+    "cut": "ganvas.methods.cut:CUT",
+    "fastcut": "ganvas.methods.cut:FastCUT",
     "discogan": "ganvas.methods.discogan:DiscoGAN",
     "dualgan": "ganvas.methods.dualgan:DualGAN",
-    "fastcut": "ganvas.methods.cut:FastCUT",
-    "featgan": "ganvas.methods.featgan:FeatGAN",
-    "pix2pix": "ganvas.methods.pix2pix:Pix2Pix",
-    "r3gan": "ganvas.methods.r3gan:R3GAN",
-    "simgan": "ganvas.methods.simgan:SimGAN",
-    "stargan": "ganvas.methods.stargan:StarGAN",
+    "dcgan": "ganvas.methods.dcgan:DCGAN",
     "stylegan": "ganvas.methods.stylegan:StyleGAN",
+    "r3gan": "ganvas.methods.r3gan:R3GAN",
+    "stargan": "ganvas.methods.stargan:StarGAN",
+    "bigan": "ganvas.methods.bigan:BiGAN",
+    "cogan": "ganvas.methods.cogan:CoGAN",
+    "featgan": "ganvas.methods.featgan:FeatGAN",
+    "simgan": "ganvas.methods.simgan:SimGAN",
 }
 
 

@@ -198,6 +198,7 @@ class CoGAN(Translator):
     data = "unpaired"
     dialect = "cyclegan"
     published_keys = False
+    baseline = True
     by_search = True
 
     def __init__(
