@@ -15,6 +15,8 @@ from making import noise
 from runs.test_report import Page
 
 from ganvas.cli import main
+from ganvas.errors import InputError
+from ganvas.runs.directory import Run
 
 TINY = {"size": 32, "ngf": 2, "ndf": 2, "n_blocks": 1, "n_layers": 2, "previews": 1}
 PLAN: dict[str, Any] = {
@@ -137,18 +139,33 @@ def test_a_row_that_fails_is_said_and_stops_no_other(
     assert "| CycleGAN | 0." in text
 
 
-def test_ctrl_c_writes_snapshots_and_the_same_command_goes_on(done: Path, tmp_path: Path):
+def test_a_bench_that_is_killed_leaves_no_training_behind(done: Path, tmp_path: Path):
+    process, run = begun(done, tmp_path)
+    process.kill()
+    process.communicate(timeout=120)
+    lock, give_up = Run(run), time.monotonic() + 120
+    while time.monotonic() < give_up:
+        try:
+            with lock.locked():
+                break
+        except InputError:
+            time.sleep(0.05)
+    assert (run / "snapshots" / "latest" / "model.safetensors").is_file()
+
+
+def begun(done: Path, place: Path) -> tuple[subprocess.Popen[bytes], Path]:
+    """A bench whose only training is under way and would take for ever, and that training's run."""
     plan = write_plan(
-        tmp_path / "plan.yaml",
+        place / "plan.yaml",
         rows={"CycleGAN": PLAN["rows"]["CycleGAN"]},
         duration="100000it",
         settings=TINY | {"log_every": "1it"},
         metrics=["cycle"],
     )
-    words = ["bench", plan, "--data", done / "pairs", "--out", tmp_path / "out", "--threads", "1"]
+    words = ["bench", plan, "--data", done / "pairs", "--out", place / "out", "--threads", "1"]
     command = [sys.executable, "-m", "ganvas", *map(str, words), "--device", "cpu"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    run = tmp_path / "out" / "runs" / "cyclegan-seed0"
+    run = place / "out" / "runs" / "cyclegan-seed0"
     log, give_up = run / "log.jsonl", time.monotonic() + 120
 
     def logged() -> str:
@@ -157,6 +174,11 @@ def test_ctrl_c_writes_snapshots_and_the_same_command_goes_on(done: Path, tmp_pa
     while "\n" not in logged() and time.monotonic() < give_up:
         assert process.poll() is None
         time.sleep(0.05)
+    return process, run
+
+
+def test_ctrl_c_writes_snapshots_and_the_same_command_goes_on(done: Path, tmp_path: Path):
+    process, run = begun(done, tmp_path)
     os.kill(process.pid, signal.SIGINT)
     said = process.communicate(timeout=120)[1].decode()
     assert process.returncode == 130
@@ -168,5 +190,5 @@ def test_ctrl_c_writes_snapshots_and_the_same_command_goes_on(done: Path, tmp_pa
     record = yaml.safe_load((run / "config.yaml").read_text())
     record["settings"]["duration"] = "1it"
     (run / "config.yaml").write_text(yaml.safe_dump(record))
-    assert main([*map(str, words), "--device", "cpu", "--pictures", "0"]) == 0
+    assert bench(tmp_path / "plan.yaml", done / "pairs", tmp_path / "out", "--pictures", "0") == 0
     assert (tmp_path / "out" / "done" / "cyclegan-seed0.json").is_file()

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from ganvas.errors import DONE, INPUT_AT_FAULT, INTERRUPTED
 
 Say = Callable[[str], object]
 POLL_SECONDS = 0.2
+STOPS = (signal.SIGINT, signal.SIGTERM)
 LAST_LINES = 4000
 """Bytes of a log that are looked at for what went wrong."""
 
@@ -110,13 +112,18 @@ def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 @contextmanager
 def told_to_stop() -> Iterator[None]:
-    """SIGTERM stops as Ctrl-C does."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+    """SIGTERM stops as Ctrl-C does, which is heard also where this process was begun deaf to it, as
+    scripts begin what runs behind them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is told
+        return
+    before = {number: signal.signal(number, interrupt) for number in STOPS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
