@@ -158,6 +158,8 @@ def test_the_rate_follows_the_curriculum_which_a_warmup_does_not_shorten():
         rates.append(method.progress()["rate"])
         method.step(batch_of())
     assert rates == [0.01, 0.01, 0.01, 0.5, 0.5]
+    (note,) = make(gan_curriculum=0, starting_rate=0.1).notes
+    assert note == "--starting-rate: without effect, for --gan-curriculum is 0"
 
 
 def test_at_equal_mean_features_nothing_is_to_be_matched():

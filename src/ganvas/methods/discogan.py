@@ -82,6 +82,11 @@ class Config(TranslationSettings):
         return ("ngf" if player == "G" else "ndf", "size")
 
     @property
+    def idle(self) -> dict[str, str]:
+        never = {"starting_rate": "--gan-curriculum is 0"} if not self.gan_curriculum else {}
+        return super().idle | never
+
+    @property
     def halvings(self) -> int:
         """How often all networks halve: as often as both sides of --size can be halved, down to 4
         at the least."""
