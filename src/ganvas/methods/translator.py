@@ -217,10 +217,11 @@ class Translator(Adversarial):
 
     @property
     def notes(self) -> list[str]:
-        c = self.config
-        shallow = isinstance(c, TranslatorSettings) and c.generator == "unet" and c.n_downs == 5
-        none = ["--n-downs 5: so small a unet has no layer with dropout"]
-        return [*(none if shallow and c.dropout else []), *super().notes]
+        c, found = self.config, super().notes
+        if isinstance(c, TranslatorSettings) and c.generator == "unet":
+            none = ["--n-downs 5: so small a unet has no layer with dropout"]
+            found = [*(none if c.dropout and c.n_downs == 5 else []), *found]
+        return found
 
     @property
     def directions(self) -> tuple[Direction, ...]:
