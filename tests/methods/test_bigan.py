@@ -117,6 +117,13 @@ def test_labels_of_least_squares_change_places():
     torch.testing.assert_close(losses["E"], ((f - 0.8) ** 2).mean())
 
 
+def test_halves_are_mirrored_in_float32():
+    """1 - s of a small s is 1 in bfloat16, and G would learn nothing of it."""
+    score = torch.tensor([0.001], dtype=torch.bfloat16)
+    found = mirrored(score, Config.from_mapping(SMALL | {"objective": "lsgan"}))
+    torch.testing.assert_close(found, 1 - score.float())
+
+
 def test_scores_that_are_compared_move_each_generator_once():
     method, batch = in_float64(make(objective="rpgan", d_steps="1/2"), batch_of())
     x, y = batch["A"], batch["B"]

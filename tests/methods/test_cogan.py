@@ -251,3 +251,11 @@ def test_it_says_that_it_searches_and_goes_neither_in_tiles_nor_into_other_forma
         export(run.path, tmp_path / "x.onnx", format="onnx")
     with pytest.raises(InputError, match=r"^--format safetensors: cogan translates by a search"):
         export(run.path, tmp_path / "x", format="safetensors")
+
+
+def test_a_single_picture_goes_by_its_own_statistics():
+    method = make(batch_size=1)
+    z = torch.randn(3, 5, 1, 1)
+    with torch.no_grad():
+        alone = torch.cat([copy.deepcopy(method).train().shared_G(one[None]) for one in z])
+        torch.testing.assert_close(method.eval().shared_G(z), alone, rtol=1e-4, atol=1e-5)

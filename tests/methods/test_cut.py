@@ -343,7 +343,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a layer twice": ({"nce_layers": "4,4"}, "--nce-layers 4,4: wants rising numbers"),
     "words": ({"nce_layers": "all"}, "--nce-layers all: wants rising numbers"),
     "no temperature": ({"nce_T": 0}, "--nce-T 0: must be above 0"),
-    "no places": ({"num_patches": 0}, "--num-patches 0: must be at least 1"),
+    "a place without negatives": ({"num_patches": 1}, "--num-patches 1: must be at least 2"),
+    "no losses": ({"lambda_GAN": 0, "lambda_NCE": 0}, "--lambda-GAN 0: .* nothing to learn"),
     "a weight below none": ({"lambda_NCE": -1}, "--lambda-NCE -1.0: must be at least 0"),
 }
 
@@ -353,6 +354,15 @@ def test_settings_that_cannot_be_are_refused(what):
     settings, sentence = BAD[what]
     with pytest.raises(InputError, match=f"^{sentence}"):
         make(**settings)
+
+
+def test_what_is_without_effect_is_said():
+    assert not make().notes
+    (note,) = make(lambda_NCE=0, nce_T=0.1, nce_idt=False, flip_equivariance=True).notes
+    found = "--nce-T and --nce-idt and --netF-nc and --num-patches: without effect, for"
+    assert note == f"{found} --lambda-NCE is 0"
+    (note,) = make(discriminator="pixel", antialias_D=False).notes
+    assert note == "--antialias-D and --n-layers: without effect, for --discriminator is pixel"
 
 
 def test_unequal_channels_are_refused():

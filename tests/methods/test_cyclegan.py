@@ -132,8 +132,36 @@ def test_what_is_for_discriminators_is_said_to_be_idle_without_them():
     (note,) = make(lambda_GAN=0, d_steps="1/2").notes
     assert note.startswith("--d-steps and --n-layers and --ndf: without effect, for --lambda-GAN")
     assert not make(d_steps="1/2").notes
+    # Nor is anything else said of discriminators that are not there.
+    (note,) = make(lambda_GAN=0, objective="wgan", n_layers=3, ndf=64, size=32).notes
+    assert note.startswith("--objective: without effect, for --lambda-GAN is 0")
+    (note,) = make(lambda_GAN=0, real_label=0.9, penalty_every=2, n_layers=3, ndf=64, size=32).notes
+    assert note.startswith("--penalty-every and --real-label: without effect, for --lambda-GAN")
     with pytest.raises(InputError, match="--warmup 3it: trains discriminators first"):
         make(lambda_GAN=0, warmup="3it")
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({"n_downs": 6}, "--n-downs: without effect, for --generator is resnet, which halves"),
+        ({"discriminator": "pixel"}, "--n-layers: without effect, for --discriminator is pixel"),
+        ({"init_type": "kaiming", "init_gain": 1}, "--init-gain: without effect, for --init-type"),
+        (
+            {"generator": "unet", "n_downs": 5, "size": 32, "n_blocks": 2},
+            "--n-blocks: without effect, for --generator is unet, which has no such blocks",
+        ),
+        (
+            {"generator": "unet", "n_downs": 5, "size": 32, "n_blocks": 9, "dropout": True},
+            "--n-downs 5: so small a unet has no layer with dropout",
+        ),
+    ],
+)
+def test_what_no_network_has_is_said_to_be_idle(changes, note):
+    (said,) = make(**changes).notes
+    assert said.startswith(note)
+    # Batch norm's weights are drawn by the gain.
+    assert not make(init_type="kaiming", init_gain=1, norm="batch").notes
 
 
 def test_something_must_be_learnt():

@@ -158,6 +158,8 @@ def test_the_rate_follows_the_curriculum_which_a_warmup_does_not_shorten():
         rates.append(method.progress()["rate"])
         method.step(batch_of())
     assert rates == [0.01, 0.01, 0.01, 0.5, 0.5]
+    (note,) = make(gan_curriculum=0, starting_rate=0.1).notes
+    assert note == "--starting-rate: without effect, for --gan-curriculum is 0"
 
 
 def test_at_equal_mean_features_nothing_is_to_be_matched():
@@ -216,6 +218,15 @@ def test_features_of_pictures_of_other_sizes_are_not_compared():
     c.check_whole({(64, 64)})
     with pytest.raises(InputError, match=r"^--lambda-fm 0.9: compares features"):
         c.check_whole({(64, 64), (64, 80)})
+
+
+def test_without_their_weight_features_are_left_out_and_sizes_may_differ():
+    method = make(lambda_fm=0, preprocess="none", batch_size=1)
+    x_A, x_B = torch.rand(1, 3, 32, 64) * 2 - 1, torch.rand(1, 3, 64, 32) * 2 - 1
+    losses = method.step({"A": x_A, "B": x_B})
+    assert list(losses) == ["G_A", "G_B", "recon_A", "recon_B", "D_A", "D_B"]
+    assert all(loss.isfinite() for loss in losses.values())
+    assert method.skipped_steps() == 0
 
 
 def test_it_learns_colours_through_the_public_face(tmp_path):

@@ -146,6 +146,9 @@ def test_random_features_are_said_to_be_so(weights):
     assert "not VGG's" in RANDOM
     assert any("random features, not VGG's" in note for note in method.notes)
     assert not any("random features" in note for note in make(features=str(weights)).notes)
+    # VGG's are named only where VGG could see the pictures.
+    assert "--features" in " ".join(make((1, 3)).notes)
+    assert "--features" not in " ".join(make((4, 4)).notes)
 
 
 def test_channels_may_be_any_that_features_can_see():

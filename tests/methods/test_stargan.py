@@ -314,6 +314,7 @@ def test_a_target_that_is_not_there_is_refused(direction, message):
         ({"preprocess": "none"}, r"^--preprocess none: keeps pictures of different sizes"),
         ({"lambda_rec": -1}, r"^--lambda-rec -1.0: must be at least 0"),
         ({"n_layers": 0}, r"^--n-layers 0: must be at least 1"),
+        ({"batch_size": 1}, r"^--batch-size 1: .* of one picture always its own; take 2 or more"),
     ],
 )
 def test_settings_that_no_training_can_have_are_refused(changes, message):

@@ -12,7 +12,7 @@ def patch_nce(q: Tensor, k: Tensor, temperature: float = 0.07) -> Tensor:
     (N, S, C) of unit length, the one at place s of a picture shall be told from those at its
     S - 1 other places, the negatives  (Park et al. 2020, eq. 2, 3).
 
-    CUT's code has the same with one more logit, of exp(-10 / T), which float32 does not see.
+    CUT's code has the same with one more term, exp(-10 / T), which float32 does not see at its T.
     """
     with torch.autocast(q.device.type, enabled=False):
         logits = full(q) @ full(k).transpose(1, 2) / temperature

@@ -108,6 +108,16 @@ class AdversarialSettings(Settings):
             )
 
     @property
+    def idle(self) -> dict[str, str]:
+        """Settings that do nothing beside the others as they are, and why."""
+        penalised = self.gp or self.r1_gamma or self.r2_gamma
+        names = (
+            *(() if self.gp else ("gp_target", "gp_at")),
+            *(() if penalised else ("penalty_every",)),
+        )
+        return dict.fromkeys(names, "the penalty itself is 0")
+
+    @property
     def rate_D(self) -> float:
         """The learning rate that the discriminators begin with."""
         return self.lr if self.lr_D is None else self.lr_D
@@ -227,7 +237,8 @@ class Adversarial(Method):
     @property
     def notes(self) -> list[str]:
         c, found = self.rules, []
-        if c.objective == "wgan" and not (c.gp or c.bound or c.r1_gamma or c.r2_gamma):
+        free = not (c.gp or c.bound or c.r1_gamma or c.r2_gamma)
+        if c.objective == "wgan" and free and "D" in self.players:
             found.append(
                 "--objective wgan alone bounds its discriminators by nothing, and they will run "
                 "away: add --gp 10 (WGAN-GP), or --clip 0.01 (the first WGAN)"
@@ -239,12 +250,11 @@ class Adversarial(Method):
                 "a penalty on gradients with batch norm in a discriminator: there, what one "
                 "picture gets depends on the others; the paper of WGAN-GP takes layer norm"
             )
-        changed = set(c.changed())
-        idle = {"gp_target", "gp_at"} & changed if not c.gp else set()
-        idle |= {"penalty_every"} & changed if not penalised else set()
-        if idle:
-            names = " and ".join(f"--{option_name(name)}" for name in sorted(idle))
-            found.append(f"{names}: without effect, for the penalty itself is 0")
+        reasons: dict[str, list[str]] = {}
+        for name in sorted({*c.idle} & {*c.changed()}):
+            reasons.setdefault(c.idle[name], []).append(f"--{option_name(name)}")
+        for why, names in reasons.items():
+            found.append(f"{' and '.join(names)}: without effect, for {why}")
         return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ganvas.losses import total
+from ganvas.losses import full, total
 from ganvas.methods.adversarial import AdversarialSettings, ObjectiveName
 from ganvas.methods.base import Batch, Direction, frozen
 from ganvas.methods.translator import Translator, TranslatorSettings
@@ -113,4 +113,4 @@ def mirrored(scores: Tensor, c: AdversarialSettings) -> Tensor:
     Every objective but lsgan knows its two sides by the sign: s becomes -s. With lsgan the labels
     a and b change places: s becomes a + b - s.
     """
-    return c.fake_label + c.real_label - scores if c.objective == "lsgan" else -scores
+    return c.fake_label + c.real_label - full(scores) if c.objective == "lsgan" else -scores

@@ -15,7 +15,7 @@ from ganvas.losses import full, total
 from ganvas.methods.base import Batch, Direction, frozen
 from ganvas.methods.generator import DoubledSizes
 from ganvas.methods.translator import TranslationSettings, Translator
-from ganvas.networks.norms import BatchNorm2d
+from ganvas.networks.norms import BatchNorm2d, use_own_statistics
 from ganvas.networks.stylegan import halvings
 from ganvas.schedules import Policy
 
@@ -219,6 +219,8 @@ class CoGAN(Translator):
         generators = (self.shared_G, self.G_A, self.G_B)
         discriminators = (self.D_A, self.D_B, self.shared_D)
         draw_weights(*generators, *discriminators)
+        if c.batch_size == 1:
+            use_own_statistics(self)
         adam = {"betas": (c.beta1, c.beta2), "weight_decay": c.weight_decay}
         self.player("G", *generators, lr=c.lr, **adam)
         self.player("D", *discriminators, lr=c.rate_D, **adam)

@@ -39,8 +39,8 @@ class Config(TranslatorSettings):
     nce_T: float = 0.07
     """Temperature, tau of eq. 2."""
     num_patches: int = 256
-    """Places sampled of each layer: one is the positive, the others of its picture are negatives
-    (section 3.2: all; code: 256)."""
+    """Places sampled of each layer, at least 2: one is the positive, the others of its picture are
+    negatives (section 3.2: all; code: 256)."""
     netF_nc: int = 256
     """Units in both layers of the MLPs H_l that features go through (section 3.2)."""
     flip_equivariance: bool = False
@@ -66,9 +66,25 @@ class Config(TranslatorSettings):
         super().check()
         for name in ("lambda_GAN", "lambda_NCE"):
             self.at_least(name, 0)
-        for name in ("num_patches", "netF_nc"):
-            self.at_least(name, 1)
+        if not (self.lambda_GAN or self.lambda_NCE):
+            raise InputError(
+                "--lambda-GAN 0: with --lambda-NCE 0 there is nothing to learn; give one of them "
+                "a weight"
+            )
+        # Of one place alone the positive has no negatives, and the loss is 0.
+        self.at_least("num_patches", 2)
+        self.at_least("netF_nc", 1)
         self.above_zero("nce_T")
+
+    @property
+    def idle(self) -> dict[str, str]:
+        found = super().idle
+        if self.discriminator == "pixel":
+            found["antialias_D"] = "--discriminator is pixel"
+        if not self.lambda_NCE:
+            names = ("nce_idt", "nce_layers", "nce_T", "num_patches", "netF_nc")
+            found |= dict.fromkeys(names, "--lambda-NCE is 0")
+        return found
 
     def make_discriminator(self, channels: int) -> nn.Module:
         if self.discriminator == "patch":

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from ganvas.config import option_name
 from ganvas.errors import InputError
 from ganvas.losses import total
 from ganvas.losses.reconstruction import l1
@@ -20,14 +19,9 @@ from ganvas.networks.pool import ImagePool
 
 Preset = Literal["cycle-alone", "gan-alone", "gan-forward", "gan-backward"]
 JUDGING = (
-    "objective",
-    "discriminator",
-    "ndf",
-    "n_layers",
-    "pool_size",
-    "lr_D",
-    "d_steps",
-    *("gp", "r1_gamma", "r2_gamma", "drift", "clip"),
+    *("objective", "real_label", "fake_label", "generator_label"),
+    *("discriminator", "ndf", "n_layers", "pool_size", "lr_D", "d_steps"),
+    *("gp", "gp_target", "gp_at", "r1_gamma", "r2_gamma", "penalty_every", "drift", "clip"),
 )
 """Settings of discriminators only."""
 LOGGED = ("D_A", "G_A", "cycle_A", "idt_A", "D_B", "G_B", "cycle_B", "idt_B")
@@ -78,6 +72,11 @@ class Config(TranslatorSettings):
                 f"--warmup {self.warmup}: trains discriminators first, and with --lambda-GAN 0 "
                 "there are none; leave it out"
             )
+
+    @property
+    def idle(self) -> dict[str, str]:
+        nobody = "--lambda-GAN is 0 and there are no discriminators"
+        return super().idle | (dict.fromkeys(JUDGING, nobody) if not self.lambda_GAN else {})
 
 
 class CycleGAN(Translator):
@@ -167,13 +166,6 @@ class CycleGAN(Translator):
 
     def descents_at(self, step: int) -> dict[str, int]:
         return super().descents_at(step) if self.config.lambda_GAN > 0 else {"G": step}
-
-    @property
-    def notes(self) -> list[str]:
-        idle = [] if self.config.lambda_GAN > 0 else sorted({*JUDGING} & {*self.config.changed()})
-        names = " and ".join(f"--{option_name(name)}" for name in idle)
-        said = f"{names}: without effect, for --lambda-GAN is 0 and there are no discriminators"
-        return [*([said] if idle else []), *super().notes]
 
     @torch.inference_mode()
     def preview(self, batch: Batch) -> dict[str, Tensor]:

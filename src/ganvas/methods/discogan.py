@@ -82,6 +82,11 @@ class Config(TranslationSettings):
         return ("ngf" if player == "G" else "ndf", "size")
 
     @property
+    def idle(self) -> dict[str, str]:
+        never = {"starting_rate": "--gan-curriculum is 0"} if not self.gan_curriculum else {}
+        return super().idle | never
+
+    @property
     def halvings(self) -> int:
         """How often all networks halve: as often as both sides of --size can be halved, down to 4
         at the least."""
@@ -233,17 +238,17 @@ class DiscoGAN(Translator):
             with frozen(D_A, D_B):
                 scores_B, features_B = D_B.judge(x_AB)
                 scores_A, features_A = D_A.judge(x_BA)
-                real_B, real_features_B = D_B.judge(x_B)
-                real_A, real_features_A = D_A.judge(x_A)
-                losses["G_A"] = self.generator_loss(scores_B, lambda: real_B)  # eq. 4
-                losses["G_B"] = self.generator_loss(scores_A, lambda: real_A)
-                losses["fm_A"] = feature_matching(real_features_B, features_B)
-                losses["fm_B"] = feature_matching(real_features_A, features_A)
+                losses["G_A"] = self.generator_loss(scores_B, lambda: D_B(x_B))  # eq. 4
+                losses["G_B"] = self.generator_loss(scores_A, lambda: D_A(x_A))
+                if c.lambda_fm > 0:
+                    losses["fm_A"] = feature_matching(D_B.judge(x_B)[1], features_B)
+                    losses["fm_B"] = feature_matching(D_A.judge(x_A)[1], features_A)
                 # d(G_BA(G_AB(x_A)), x_A)  (eq. 2, 3), of pixels in [0, 1] as in the code
                 losses["recon_A"] = mse(G_BA(x_AB), x_A) / 4
                 losses["recon_B"] = mse(G_AB(x_BA), x_B) / 4
+                fm = {i: c.lambda_fm * losses[f"fm_{i}"] if c.lambda_fm > 0 else 0.0 for i in "AB"}
                 L_G_AB, L_G_BA = (
-                    (1 - rate) * (c.lambda_gan * losses[f"G_{i}"] + c.lambda_fm * losses[f"fm_{i}"])
+                    (1 - rate) * (c.lambda_gan * losses[f"G_{i}"] + fm[i])
                     + rate * losses[f"recon_{i}"]
                     for i in "AB"
                 )

@@ -20,6 +20,8 @@ from ganvas.networks.pool import ImagePool
 from ganvas.networks.vgg import SEED, VggFeatures
 
 VGG_SIZE = 224
+VGG_CHANNELS = {1, 3}
+"""Those of the pictures that it can see."""
 SMALL_WIDTHS = (16, 32, 64, 128)
 """A quarter of VGG's."""
 RANDOM = f"random features, not VGG's: its layers at a quarter of the channels, seed {SEED}"
@@ -128,10 +130,9 @@ class FeatGAN(OneWay):
 
     @property
     def notes(self) -> list[str]:
-        said = (
-            f"the feature loss goes by {RANDOM}; --features vgg16-397923af.pth takes VGG's, as the "
-            "paper does"
-        )
+        said = f"the feature loss goes by {RANDOM}"
+        if {*self.channels.values()} <= VGG_CHANNELS:
+            said += "; --features vgg16-397923af.pth takes VGG's, as the paper does"
         return [*([] if self.config.features else [said]), *super().notes]
 
 
@@ -143,7 +144,7 @@ def make_features(c: Config, channels: Mapping[str, int]) -> VggFeatures:
     """
     a, b = (channels[domain] for domain in "AB")
     if c.features:
-        if not {a, b} <= {1, 3}:
+        if not {a, b} <= VGG_CHANNELS:
             raise InputError(
                 f"--features {c.features}: VGG sees grey and RGB pictures, but A has {a} channels "
                 f"and B has {b}; leave it out for random features, or give --channels-A and "

@@ -144,12 +144,6 @@ class Pix2Pix(OneWay):
             y, y_ = coloured(x, y), coloured(x, y_)
         return {f"real_{X}": x, f"fake_{Y}": y_, f"real_{Y}": y}
 
-    @property
-    def notes(self) -> list[str]:
-        small = self.config.generator == "unet" and self.config.n_downs == 5
-        none = ["--n-downs 5: so small a unet has no layer with dropout"]
-        return [*(none if small and self.config.dropout else []), *super().notes]
-
 
 def coloured(lightness: Tensor, chroma: Tensor) -> Tensor:
     """L (N, 1, H, W) and ab (N, 2, H, W) in [-1, 1] as RGB (N, 3, H, W) in [-1, 1]."""

@@ -72,6 +72,11 @@ class Config(AdversarialSettings):
             self.below_one(name)
         if self.range is not None:
             range_of(self.range, "range")
+        if self.batch_size < 2:
+            raise InputError(
+                f"--batch-size {self.batch_size}: stargan's targets are the domains of the batch "
+                "in another order, of one picture always its own; take 2 or more"
+            )
         if self.preprocess in ("none", "scale_width"):
             raise InputError(
                 f"--preprocess {self.preprocess}: keeps pictures of different sizes, but what "

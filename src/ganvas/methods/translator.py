@@ -158,6 +158,19 @@ class TranslatorSettings(TranslationSettings):
         return ("discriminator", *own, "ndf", "norm")
 
     @property
+    def idle(self) -> dict[str, str]:
+        found = super().idle
+        if self.generator == "unet":
+            found["n_blocks"] = "--generator is unet, which has no such blocks"
+        else:
+            found["n_downs"] = f"--generator is {self.generator}, which halves twice"
+        if self.discriminator == "pixel":
+            found["n_layers"] = "--discriminator is pixel"
+        if self.init_type == "kaiming" and self.norm != "batch":
+            found["init_gain"] = "--init-type is kaiming"
+        return found
+
+    @property
     def stride(self) -> int:
         return 2**self.n_downs if self.generator == "unet" else ResnetGenerator.stride
 
@@ -201,6 +214,14 @@ class Translator(Adversarial):
     def ways(self) -> tuple[Direction, ...]:
         """The directions that there are, learnt or not."""
         return ("AtoB", "BtoA")
+
+    @property
+    def notes(self) -> list[str]:
+        c, found = self.config, super().notes
+        if isinstance(c, TranslatorSettings) and c.generator == "unet":
+            none = ["--n-downs 5: so small a unet has no layer with dropout"]
+            found = [*(none if c.dropout and c.n_downs == 5 else []), *found]
+        return found
 
     @property
     def directions(self) -> tuple[Direction, ...]:
