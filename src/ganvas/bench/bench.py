@@ -67,11 +67,12 @@ def bench(
     jobs = jobs_of(plan, machine.settings, say)
     check_sources([job for job in jobs if not folder.is_done(job)])
     folder.make()
-    folder.ask(jobs)
-    waiting = [job for job in jobs if not folder.is_done(job)]
-    say(f"{len(jobs)} trainings, {machine.jobs} at a time{forecast(waiting, machine.jobs)}")
-    outcome = run_all(folder, jobs, machine.jobs, say)
-    return write_down(plan, folder, jobs, outcome, pictures, machine.device, say)
+    with folder.locked():
+        folder.ask(jobs)
+        waiting = [job for job in jobs if not folder.is_done(job)]
+        say(f"{len(jobs)} trainings, {machine.jobs} at a time{forecast(waiting, machine.jobs)}")
+        outcome = run_all(folder, jobs, machine.jobs, say)
+        return write_down(plan, folder, jobs, outcome, pictures, machine.device, say)
 
 
 def forecast(jobs: list[Job], at_once: int) -> str:
