@@ -3,7 +3,7 @@
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Cell:
     def shown(self) -> str:
         if self.mean is None:
             return "–"
-        text = with_error(self.mean, self.spread) if self.spread else f"{self.mean:.3g}"
+        text = with_error(self.mean, self.spread)
         if len(self.scores) < self.wanted:
             text += f" (n = {len(self.scores)})"
         return text + (" ‡" if not self.comparable else "")
@@ -99,8 +99,7 @@ class Scores:
         for job in jobs:
             if job.name not in runs:
                 continue
-            all_series = read_series(runs[job.name] / "metrics.jsonl", [])
-            found.series[job.name] = [s for s in all_series if not in_training(s.last)]
+            found.series[job.name] = finished(read_series(runs[job.name] / "metrics.jsonl", []))
             for series in found.series[job.name]:
                 task = (series.last.provenance or {}).get("task")
                 if task in ("labels -> photo", "photo -> labels"):
@@ -114,20 +113,37 @@ class Scores:
         found = []
         for data in self.plan.data:
             for table in self.plan.tables or self.own_tables(data):
-                found.append(self.fill(table, data))
+                found += [self.fill(each, data) for each in self.in_directions(table, data)]
         return found
 
     def own_tables(self, data: str) -> list[Table]:
         """Where a plan has none: all rows by all metrics, one for each direction."""
         rows = tuple(row.name for row in self.plan.rows)
-        mine = [job.name for job in self.jobs if job.data == data]
-        ways = {s.direction for name in mine for s in self.series.get(name, ())} or {""}
         return [
-            Table(way or "Results", self.plan.metrics, rows, way or None) for way in sorted(ways)
+            Table(way or "Results", self.plan.metrics, rows, way or None)
+            for way in self.ways(data, rows)
         ]
 
+    def in_directions(self, table: Table, data: str) -> list[Table]:
+        """A table; where its rows translate and it names no direction, one for each."""
+        ways = self.ways(data, table.rows)
+        if table.direction is not None or ways == [""]:
+            return [table]
+        return [
+            replace(table, title=f"{table.title}, {way}" if way else table.title, direction=way)
+            for way in ways
+        ]
+
+    def ways(self, data: str, rows: Sequence[str]) -> list[str]:
+        """The directions in which anything was measured of these rows; an empty one of rows that
+        make pictures from noise, or where nothing was."""
+        mine = [job.name for job in self.jobs if job.data == data and job.row in rows]
+        return sorted({s.direction for name in mine for s in self.series.get(name, ())} or {""})
+
     def way_of(self, table: Table, data: str) -> str:
-        labels = self.plan.labels or self.tasks.get(data, "A")
+        """The direction in the words of the data's folders. Where the label maps were found to be
+        is nobody's to say otherwise."""
+        labels = self.tasks.get(data) or self.plan.labels or "A"
         return TO_LETTER[labels].get(table.direction or "", table.direction or "")
 
     def fill(self, table: Table, data: str) -> Found:
@@ -176,6 +192,14 @@ class Scores:
         }
 
 
+def finished(series: Sequence[Series]) -> list[Series]:
+    """Those that judge what a training ended with: not what was measured while it ran, nor later of
+    an earlier snapshot."""
+    judged = [each for each in series if not in_training(each.last)]
+    end = max((each.last.images or 0 for each in judged), default=0)
+    return [each for each in judged if (each.last.images or 0) == end]
+
+
 def in_training(evaluation: Evaluation) -> bool:
     return (evaluation.provenance or {}).get("when") == "training"
 
@@ -204,7 +228,9 @@ def agreement_of(
         rows = [
             (row, cells[row][i], sign * figure_in(table.published.values[row][i]))
             for row in table.rows
-            if row in table.published.values and cells[row][i].mean is not None
+            if row in table.published.values
+            and cells[row][i].mean is not None
+            and cells[row][i].comparable
         ]
         alike, tied, apart = 0, 0, []
         for j, (one, a, published_a) in enumerate(rows):
