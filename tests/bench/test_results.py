@@ -136,6 +136,17 @@ def test_directions_in_words_follow_from_which_side_the_label_maps_are(
     assert [table.direction for table in told] == [direction, other]
 
 
+def test_where_label_maps_are_is_not_guessed(tmp_path: Path):
+    """Of the maps of pix2pix, the first domain are the photos."""
+    tables = [{"title": "People", "direction": "labels-to-photo", "metrics": ["fooled"]}]
+    rows = {"ours-seed0": [row(21.5, "fooled"), row(3, "fooled", "BtoA")]}
+    (tmp_path / "said").mkdir()
+    found = scores(plan(seeds=1, tables=tables), tmp_path, rows)
+    assert "say `--labels A` or `--labels B`" in markdown(found, found.tables(), {})
+    said = scores(plan(seeds=1, tables=tables, labels="B"), tmp_path / "said", rows)
+    assert "| Ours | 3 |" in markdown(said, said.tables(), {})
+
+
 def published(**values: Any) -> list[dict[str, Any]]:
     about = {"of": "Some set", "values": {k: [v] for k, v in values.items()}}
     return [{"title": "T", "direction": "AtoB", "published": about}]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from ganvas.bench.plan import HELD_BY_PEOPLE, Plan
-from ganvas.bench.results import Found, Scores
+from ganvas.bench.results import UNKNOWN, Found, Scores
 from ganvas.runs.evaluations import with_error
 
 ARROWS = {"lower": " ↓", "higher": " ↑", "": ""}
@@ -53,6 +53,11 @@ def heading(plan: Plan, found: Found) -> str:
 
 
 def nothing(found: Found) -> str:
+    if found.direction == UNKNOWN:
+        return (
+            "Which domain the label maps are was not found, as no classes could be scored: say "
+            "`--labels A` or `--labels B`, and the same `ganvas bench` again fills this table."
+        )
     if set(found.table.metrics) <= HELD_BY_PEOPLE:
         return (
             "No study was held yet: `ganvas study RUN` asks people; then the same `ganvas bench` "

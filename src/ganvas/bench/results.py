@@ -11,6 +11,8 @@ from ganvas.bench.jobs import Job
 from ganvas.bench.plan import TO_LETTER, Plan, Table, figure_in
 from ganvas.runs.evaluations import Evaluation, Series, read_series, with_error
 
+UNKNOWN = "unknown"
+"""The direction of a table in words of labels and photos, where the label maps were not found."""
 BOUNDS = {"upper bound": "Real answers", "chance": "Real answers to other inputs"}
 """What evaluations say beside a score, and the rows that show it."""
 
@@ -65,7 +67,8 @@ class Found:
     table: Table
     data: str
     direction: str
-    """In the words of the data's folders; empty of rows that make pictures from noise."""
+    """In the words of the data's folders; empty of rows that make pictures from noise, UNKNOWN
+    where that is not known."""
     cells: Mapping[str, Sequence[Cell]]
     """By row, a cell for each metric."""
     bounds: Mapping[str, Sequence[float | None]]
@@ -141,10 +144,12 @@ class Scores:
         return sorted({s.direction for name in mine for s in self.series.get(name, ())} or {""})
 
     def way_of(self, table: Table, data: str) -> str:
-        """The direction in the words of the data's folders. Where the label maps were found to be
-        is nobody's to say otherwise."""
-        labels = self.tasks.get(data) or self.plan.labels or "A"
-        return TO_LETTER[labels].get(table.direction or "", table.direction or "")
+        """The direction in the words of the data's folders; UNKNOWN where it is in words of label
+        maps that nobody has found. Where they were found is nobody's to say otherwise."""
+        direction, labels = table.direction or "", self.tasks.get(data) or self.plan.labels
+        if direction not in TO_LETTER["A"]:
+            return direction
+        return TO_LETTER[labels][direction] if labels else UNKNOWN
 
     def fill(self, table: Table, data: str) -> Found:
         way = self.way_of(table, data)
