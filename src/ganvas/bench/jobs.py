@@ -118,7 +118,9 @@ def jobs_of_row(
     given = given_to(plan, row, data, say)
     translates = issubclass(kind, Translator) and kind.data != "domains"
     one_way = issubclass(kind, Translator) and kind.one_way
-    judged = judged_on(plan, data)
+    unfit = {"paired"} if not translates else set()
+    unfit |= {"palette"} if not issubclass(kind, Translator) else set()
+    judged = {name: item for name, item in judged_on(plan, data).items() if name not in unfit}
     if translates and len(plan.directions) == 1:
         judged["direction"] = plan.directions[0]
     jobs = []
