@@ -1,5 +1,6 @@
 """A bench's file: what it may say, which of its settings wins, and what is wrong with it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from ganvas.cli.bench import settings_said
 from ganvas.errors import InputError
 from ganvas.evaluation import choosing
 
+ROOT = Path(__file__).parents[2]
 SMALL: dict[str, Any] = {
     "data": "sample:streets",
     "rows": {"Ours": {"method": "cyclegan"}, "Pairs": {"method": "pix2pix", "lr": 0.001}},
@@ -39,6 +41,22 @@ def test_the_papers_bench_is_complete_and_every_row_can_be_trained():
         found = jobs(replace(built_in, data=(data,), seeds=(0, 1)))
         assert {job.row for job in found.values()} == {row.name for row in built_in.rows}
         assert {job.seed for job in found.values()} == {0, 1}
+
+
+@pytest.mark.parametrize(
+    "recipe", sorted((ROOT / "recipes" / "bench").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_the_recipes_benches_can_be_trained(recipe: Path):
+    of = read_plan(str(recipe))
+    found = jobs(replace(of, data=("elsewhere",)))
+    assert {job.row for job in found.values()} == {row.name for row in of.rows}
+
+
+def test_the_docs_bench_can_be_trained():
+    text = (ROOT / "docs" / "bench.md").read_text("utf-8")
+    (told,) = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    of = plan_of(yaml.safe_load(told), "docs/bench.md")
+    assert {job.row for job in jobs(of).values()} == {row.name for row in of.rows}
 
 
 def test_the_papers_figures_are_those_of_its_tables():
