@@ -183,7 +183,10 @@ def test_values_that_may_not_be_compared_are_in_no_order(tmp_path: Path):
     other: dict[str, Any] = {"provenance": {"data": {"fingerprint": "other"}}}
     rows = {"ours-seed0": [row(0.9)], "theirs-seed0": [row(0.7)], "old-seed0": [row(0.2, **other)]}
     (sentence,) = only_table(scores(of, tmp_path, rows)).agreement
-    assert sentence == "pixel-accuracy: 1 of 1 pairs of rows stand as published"
+    assert sentence == (
+        "pixel-accuracy: 1 of 1 pairs of rows stand as published "
+        "(of one seed each: nothing says how far chance goes)"
+    )
 
 
 def test_where_lower_is_better_the_order_is_turned(tmp_path: Path):
