@@ -59,6 +59,17 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return here
 
 
+def wait_until_free(run: Run, give_up: float) -> None:
+    """Until no process trains in it."""
+    while time.monotonic() < give_up:
+        try:
+            with run.locked():
+                return
+        except InputError:
+            time.sleep(0.05)
+    pytest.fail("a training has outlived its bench")
+
+
 def test_it_leaves_runs_and_tables(done: Path):
     out = done / "out"
     assert sorted(path.name for path in (out / "runs").iterdir()) == [
@@ -139,33 +150,28 @@ def test_a_row_that_fails_is_said_and_stops_no_other(
     assert "| CycleGAN | 0." in text
 
 
-def test_a_bench_that_is_killed_leaves_no_training_behind(done: Path, tmp_path: Path):
-    process, run = begun(done, tmp_path)
-    process.kill()
-    process.communicate(timeout=120)
-    lock, give_up = Run(run), time.monotonic() + 120
-    while time.monotonic() < give_up:
-        try:
-            with lock.locked():
-                break
-        except InputError:
-            time.sleep(0.05)
-    assert (run / "snapshots" / "latest" / "model.safetensors").is_file()
-
-
-def begun(done: Path, place: Path) -> tuple[subprocess.Popen[bytes], Path]:
-    """A bench whose only training is under way and would take for ever, and that training's run."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_bench_that_is_stopped_leaves_snapshots_and_no_process_and_is_gone_on_with(
+    done: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], number: int
+):
+    """The shell has Ctrl-C ignored in what it begins in the background: trainings stop all the
+    same."""
     plan = write_plan(
-        place / "plan.yaml",
+        tmp_path / "plan.yaml",
         rows={"CycleGAN": PLAN["rows"]["CycleGAN"]},
         duration="100000it",
         settings=TINY | {"log_every": "1it"},
         metrics=["cycle"],
     )
-    words = ["bench", plan, "--data", done / "pairs", "--out", place / "out", "--threads", "1"]
+    words = ["bench", plan, "--data", done / "pairs", "--out", tmp_path / "out", "--threads", "1"]
     command = [sys.executable, "-m", "ganvas", *map(str, words), "--device", "cpu"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    run = place / "out" / "runs" / "cyclegan-seed0"
+    ignored = signal.signal(signal.SIGINT, signal.SIG_IGN) if number != signal.SIGINT else None
+    try:
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    finally:
+        if ignored is not None:
+            signal.signal(signal.SIGINT, ignored)
+    run = tmp_path / "out" / "runs" / "cyclegan-seed0"
     log, give_up = run / "log.jsonl", time.monotonic() + 120
 
     def logged() -> str:
@@ -174,21 +180,20 @@ def begun(done: Path, place: Path) -> tuple[subprocess.Popen[bytes], Path]:
     while "\n" not in logged() and time.monotonic() < give_up:
         assert process.poll() is None
         time.sleep(0.05)
-    return process, run
-
-
-def test_ctrl_c_writes_snapshots_and_the_same_command_goes_on(done: Path, tmp_path: Path):
-    process, run = begun(done, tmp_path)
-    os.kill(process.pid, signal.SIGINT)
+    assert main([*map(str, words), "--device", "cpu"]) == 2
+    assert "another bench is at work in it" in capsys.readouterr().err
+    os.kill(process.pid, number)
     said = process.communicate(timeout=120)[1].decode()
-    assert process.returncode == 130
-    assert "the same command goes on" in said
+    assert process.returncode == (-number if number == signal.SIGKILL else 130)
+    assert number == signal.SIGKILL or "the same command goes on" in said
     assert "Traceback" not in said
+    if number == signal.SIGKILL:  # nobody has waited for the training
+        wait_until_free(Run(run), give_up)
     assert (run / "snapshots" / "latest" / "model.safetensors").is_file()
     assert not (tmp_path / "out" / "done" / "cyclegan-seed0.json").exists()
     # The run itself has been asked to be shorter; going on with it, it is finished.
     record = yaml.safe_load((run / "config.yaml").read_text())
     record["settings"]["duration"] = "1it"
     (run / "config.yaml").write_text(yaml.safe_dump(record))
-    assert bench(tmp_path / "plan.yaml", done / "pairs", tmp_path / "out", "--pictures", "0") == 0
+    assert main([*map(str, words), "--device", "cpu", "--pictures", "0"]) == 0
     assert (tmp_path / "out" / "done" / "cyclegan-seed0.json").is_file()

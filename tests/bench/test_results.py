@@ -88,6 +88,36 @@ def test_values_found_in_another_way_are_marked_and_win_nothing(tmp_path: Path):
     assert "pixel-accuracy: ‡ was found in another way" in text
 
 
+def test_what_an_earlier_snapshot_scores_later_is_not_the_rows(tmp_path: Path):
+    lines = [
+        row(0.3),
+        row(0.9, images=50, date="2026-01-02T00:00:00+0000", provenance={"real": 20}),
+    ]
+    found = only_table(scores(plan(seeds=1), tmp_path, {"ours-seed0": lines}))
+    assert found.cells["Ours"][0].mean == 0.3
+
+
+def test_seeds_that_agree_have_a_spread_of_nothing(tmp_path: Path):
+    rows = {"ours-seed0": [row(0.5)], "ours-seed1": [row(0.5)]}
+    found = only_table(scores(plan(), tmp_path, rows))
+    assert found.cells["Ours"][0].shown() == "0.5 ± 0"
+
+
+def test_a_table_that_names_no_direction_is_there_for_each(tmp_path: Path):
+    lines = [row(0.5), row(0.6, direction="BtoA")]
+    of = plan(seeds=1, tables=[{"title": "T"}])
+    found = scores(of, tmp_path, {"ours-seed0": lines}).tables()
+    assert [(t.table.title, t.direction, t.cells["Ours"][0].mean) for t in found] == [
+        ("T, AtoB", "AtoB", 0.5), ("T, BtoA", "BtoA", 0.6)
+    ]  # fmt: skip
+
+
+def test_names_break_no_table(tmp_path: Path):
+    of = plan(seeds=1, rows={"a|b\nc": {"method": "cyclegan"}})
+    found = scores(of, tmp_path, {"a-b-c-seed0": [row(0.5)]})
+    assert "| a\\|b c | 0.5 |" in markdown(found, found.tables(), {})
+
+
 @pytest.mark.parametrize(("labels", "direction"), [("A", "AtoB"), ("B", "BtoA")])
 def test_directions_in_words_follow_from_which_side_the_label_maps_are(
     tmp_path: Path, labels: str, direction: str
@@ -100,7 +130,21 @@ def test_directions_in_words_follow_from_which_side_the_label_maps_are(
     found = scores(plan(seeds=1, tables=tables), tmp_path, {"ours-seed0": lines}).tables()
     assert [table.direction for table in found] == [direction, other]
     assert [table.cells["Ours"][0].mean for table in found] == [0.5, 0.8]
-    assert labels in "AB"
+    of = plan(seeds=1, tables=tables, labels="B" if labels == "A" else "A")
+    (tmp_path / "otherwise").mkdir()
+    told = scores(of, tmp_path / "otherwise", {"ours-seed0": lines}).tables()
+    assert [table.direction for table in told] == [direction, other]
+
+
+def test_where_label_maps_are_is_not_guessed(tmp_path: Path):
+    """Of the maps of pix2pix, the first domain are the photos."""
+    tables = [{"title": "People", "direction": "labels-to-photo", "metrics": ["fooled"]}]
+    rows = {"ours-seed0": [row(21.5, "fooled"), row(3, "fooled", "BtoA")]}
+    (tmp_path / "said").mkdir()
+    found = scores(plan(seeds=1, tables=tables), tmp_path, rows)
+    assert "say `--labels A` or `--labels B`" in markdown(found, found.tables(), {})
+    said = scores(plan(seeds=1, tables=tables, labels="B"), tmp_path / "said", rows)
+    assert "| Ours | 3 |" in markdown(said, said.tables(), {})
 
 
 def published(**values: Any) -> list[dict[str, Any]]:
@@ -131,6 +175,17 @@ def test_differences_within_the_spread_agree_with_nobody(tmp_path: Path):
     (sentence,) = only_table(scores(of, tmp_path, rows)).agreement
     assert sentence == (
         "pixel-accuracy: 0 of 1 pairs of rows stand as published, 1 are within their spreads"
+    )
+
+
+def test_values_that_may_not_be_compared_are_in_no_order(tmp_path: Path):
+    of = plan(seeds=1, tables=published(Ours=0.5, Theirs=0.3, Old=0.4))
+    other: dict[str, Any] = {"provenance": {"data": {"fingerprint": "other"}}}
+    rows = {"ours-seed0": [row(0.9)], "theirs-seed0": [row(0.7)], "old-seed0": [row(0.2, **other)]}
+    (sentence,) = only_table(scores(of, tmp_path, rows)).agreement
+    assert sentence == (
+        "pixel-accuracy: 1 of 1 pairs of rows stand as published "
+        "(of one seed each: nothing says how far chance goes)"
     )
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from ganvas.config import Settings
 from ganvas.data.decode import decode
-from ganvas.data.layouts import recognise, require_domains
+from ganvas.data.layouts import recognise, require_domains, taken_apart
 from ganvas.data.samples import SAMPLES
 from ganvas.data.sources import SUFFIXES, FileEntry, files_in, is_picture, open_source
 from ganvas.data.survey import look
@@ -260,3 +260,12 @@ def test_a_zip_trains_like_its_folder(tmp_path):
     ]
     assert sets[0].fingerprints == sets[1].fingerprints
     assert all(sets[0][3][domain].equal(sets[1][3][domain]) for domain in "AB")
+
+
+def test_pairs_that_are_taken_apart_lose_none_of_their_folders(tmp_path: Path):
+    """val/ and valid/ are two names of one part."""
+    names = ("train/a.png", "val/b.png", "valid/c.png", "test/d.png")
+    layout = recognise(open_source(str(write(tmp_path, *names))))
+    assert taken_apart(layout).counts == {
+        "trainA": 1, "trainB": 1, "valA": 2, "valB": 2, "testA": 1, "testB": 1
+    }  # fmt: skip

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ganvas.bench.folder import Folder
-from ganvas.bench.jobs import Job, jobs_of
+from ganvas.bench.jobs import Job, check_sources, jobs_of
 from ganvas.bench.markdown import markdown
 from ganvas.bench.page import write_page
 from ganvas.bench.plan import Plan
@@ -20,7 +20,7 @@ from ganvas.clock import Duration
 from ganvas.runs.files import write_whole
 
 Say = Callable[[str], object]
-TABLES, VALUES, PAGE = "bench.md", "bench.json", "bench.html"
+TABLES, VALUES = "bench.md", "bench.json"
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Machine:
     @property
     def settings(self) -> dict[str, Any]:
         shared = max(1, (os.cpu_count() or 1) // self.jobs) if self.jobs > 1 else None
-        threads = self.threads or shared
-        return {"device": self.device} | ({"threads": threads} if threads else {})
+        threads = shared if self.threads is None else self.threads
+        return {"device": self.device} | ({} if threads is None else {"threads": threads})
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,14 @@ def bench(
     machine = machine or Machine()
     folder = Folder(out)
     jobs = jobs_of(plan, machine.settings, say)
+    check_sources([job for job in jobs if not folder.is_done(job)])
     folder.make()
-    folder.ask(jobs)
-    waiting = [job for job in jobs if not folder.is_done(job)]
-    say(f"{len(jobs)} trainings, {machine.jobs} at a time{forecast(waiting, machine.jobs)}")
-    outcome = run_all(folder, jobs, machine.jobs, say)
-    return write_down(plan, folder, jobs, outcome, pictures, machine.device, say)
+    with folder.locked():
+        folder.ask(jobs)
+        waiting = [job for job in jobs if not folder.is_done(job)]
+        say(f"{len(jobs)} trainings, {machine.jobs} at a time{forecast(waiting, machine.jobs)}")
+        outcome = run_all(folder, jobs, machine.jobs, say)
+        return write_down(plan, folder, jobs, outcome, pictures, machine.device, say)
 
 
 def forecast(jobs: list[Job], at_once: int) -> str:

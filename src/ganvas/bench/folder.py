@@ -1,14 +1,15 @@
 """What a bench leaves: a folder of runs, of what each was asked to be, and the tables."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ganvas.bench.jobs import Job
 from ganvas.errors import InputError
 from ganvas.evaluation.compare import MACHINERY
-from ganvas.runs.directory import Run, is_run
+from ganvas.runs.directory import Run, is_run, lock
 from ganvas.runs.files import write_whole
 
 
@@ -37,10 +38,23 @@ class Folder:
         if strange and not (self.path / "jobs").is_dir():
             raise InputError(f"--out {self.path}: exists and is no bench; choose another --out")
         try:
-            for name in ("runs", "jobs", "done", "logs"):
+            # jobs/ first, by which a folder is known for a bench if a kill comes here.
+            for name in ("jobs", "runs", "done", "logs"):
                 (self.path / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"--out {self.path}: cannot be made ({error.strerror})") from None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other benches out; a killed one's lock is gone with it.
+
+        Raises:
+            InputError: another one is at work.
+        """
+        with open(self.path / "jobs" / ".lock", "w") as file:
+            if not lock(file):
+                raise InputError(f"{self.path}: another bench is at work in it; wait for its end")
+            yield
 
     def ask(self, jobs: Sequence[Job]) -> None:
         """Write down what each job is.

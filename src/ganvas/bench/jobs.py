@@ -1,20 +1,24 @@
 """The trainings that a bench consists of: one for each row, source and seed, and of a method that
 learns one direction one for each direction."""
 
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ganvas.bench.checks import check_tables, checked
 from ganvas.bench.plan import Plan, Row, slug
 from ganvas.config import Settings, option_name
-from ganvas.data.sources import located
+from ganvas.data.sources import located, open_source
 from ganvas.errors import InputError, did_you_mean
 from ganvas.methods import method_class
 from ganvas.methods.translator import Translator
 from ganvas.training import settings_of
 
 Say = Callable[[str], object]
+LONGEST_NAME = 150
+"""Characters of a run directory's name."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +43,14 @@ class Job:
 
     def command(self, run: Path) -> str:
         """The same training as a command."""
-        options = " ".join(
-            f"--{option_name(name)}" if value is True
-            else f"--no-{option_name(name)}" if value is False
-            else f"--{option_name(name)} {value}"
-            for name, value in self.given.items()
-        )  # fmt: skip
-        return f"ganvas train {self.method} {options} --out {run}"
+        words = ["ganvas", "train", self.method]
+        for name, value in self.given.items():
+            option = option_name(name)
+            if isinstance(value, bool):
+                words.append(f"--{option}" if value else f"--no-{option}")
+            elif value is not None:  # none is what is left out
+                words += [f"--{option}", str(value)]
+        return shlex.join([*words, "--out", str(run)])
 
 
 def jobs_of(plan: Plan, machine: Mapping[str, Any], say: Say = lambda text: None) -> list[Job]:
@@ -58,17 +63,52 @@ def jobs_of(plan: Plan, machine: Mapping[str, Any], say: Say = lambda text: None
     if not plan.data:
         raise InputError("--data: is missing; name a folder, a zip or sample:NAME to compare on")
     known = {f.name for row in plan.rows for f in fields(method_class(row.method).Config)}
-    for name in (*plan.settings, *plan.said):
+    elsewhere = [name for each in plan.special.values() for name in each.settings]
+    for name in (*plan.settings, *plan.said, *elsewhere):
         if name not in known:
             near = did_you_mean(name, sorted(known))
             raise InputError(f"settings: {name}: no method of these rows has it{near}")
-    jobs = []
+    check_tables(plan)
+    jobs: list[Job] = []
     for seed in plan.seeds:
         for data in plan.data:
             for row in plan.rows:
                 quietly = say if seed == plan.seeds[0] else lambda text: None
                 jobs += jobs_of_row(plan, row, data, seed, machine, quietly)
+    refuse_names(jobs)
     return jobs
+
+
+def refuse_names(jobs: Iterable[Job]) -> None:
+    """Raises InputError: two jobs would have one run directory, or none could have that name."""
+    known: dict[str, Job] = {}
+    for job in jobs:
+        if len(job.name) > LONGEST_NAME:
+            raise InputError(
+                f"row {job.row} on {job.data}: its run directory would have a name of "
+                f"{len(job.name)} characters; give it a shorter one"
+            )
+        if other := known.get(job.name):
+            both = f"{other.row} on {other.data} and {job.row} on {job.data}"
+            raise InputError(f"{both}: would both be the run {job.name}; give one another name")
+        known[job.name] = job
+
+
+def check_sources(jobs: Iterable[Job]) -> None:
+    """Raises InputError: pictures of one are not there."""
+    for source in dict.fromkeys(str(job.given["data"]) for job in jobs):
+        open_source(source)
+
+
+def judged_on(plan: Plan, data: str) -> dict[str, Any]:
+    """Options of evaluations on a source.
+
+    Raises:
+        InputError: no evaluation can have them.
+    """
+    special = plan.special.get(data)
+    own = special.judged if special else {}
+    return checked({**plan.judged, **own, "metrics": list(plan.computed)})
 
 
 def jobs_of_row(
@@ -78,9 +118,9 @@ def jobs_of_row(
     given = given_to(plan, row, data, say)
     translates = issubclass(kind, Translator) and kind.data != "domains"
     one_way = issubclass(kind, Translator) and kind.one_way
-    special = plan.special.get(data)
-    judged = dict(plan.judged) | dict(special.judged if special else {})
-    judged["metrics"] = list(plan.computed)
+    unfit = {"paired"} if not translates else set()
+    unfit |= {"palette"} if not issubclass(kind, Translator) else set()
+    judged = {name: item for name, item in judged_on(plan, data).items() if name not in unfit}
     if translates and len(plan.directions) == 1:
         judged["direction"] = plan.directions[0]
     jobs = []
@@ -98,7 +138,8 @@ def jobs_of_row(
 
 def given_to(plan: Plan, row: Row, data: str, say: Say) -> dict[str, Any]:
     """The settings of a row on a source: those of all rows, as far as its method has them, then
-    those for this source, then its own."""
+    those for this source, then its own, then its own for this source; the command line's over
+    all."""
     config: type[Settings] = method_class(row.method).Config
     has = {field.name for field in fields(config)}
     special = plan.special.get(data)

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ganvas.bench.plan import Plan
-from ganvas.bench.results import Found, Scores
+from ganvas.bench.plan import HELD_BY_PEOPLE, Plan
+from ganvas.bench.results import UNKNOWN, Found, Scores
+from ganvas.runs.evaluations import with_error
 
 ARROWS = {"lower": " ↓", "higher": " ↑", "": ""}
 
@@ -52,12 +53,17 @@ def heading(plan: Plan, found: Found) -> str:
 
 
 def nothing(found: Found) -> str:
-    if set(found.table.metrics) <= {"fooled"}:
+    if found.direction == UNKNOWN:
+        return (
+            "Which domain the label maps are was not found, as no classes could be scored: say "
+            "`--labels A` or `--labels B`, and the same `ganvas bench` again fills this table."
+        )
+    if set(found.table.metrics) <= HELD_BY_PEOPLE:
         return (
             "No study was held yet: `ganvas study RUN` asks people; then the same `ganvas bench` "
             "again fills this table."
         )
-    return "Nothing of this was measured here."
+    return "Nothing of this was measured here; what was left out, and why, is in logs/."
 
 
 def table_lines(found: Found) -> Iterator[str]:
@@ -65,18 +71,28 @@ def table_lines(found: Found) -> Iterator[str]:
     heads = [name + ARROWS[better] for name, better in zip(found.names, found.better, strict=True)]
     if published:
         heads += [f"{metric}, published" for metric in found.table.metrics]
-    yield f"| {' | '.join(['', *heads])} |"
+    yield line_of(["", *heads])
     yield f"|{' --- |' * (len(heads) + 1)}"
     for row, cells in found.cells.items():
         texts = [cell.shown() for cell in cells]
         if published:
             mark = " †" if row in published.unconfirmed else ""
             texts += [text + mark for text in published.values.get(row, ["–"] * len(cells))]
-        yield f"| {' | '.join([row, *texts])} |"
+        yield line_of([row, *texts])
     for title, values in found.bounds.items():
-        texts = ["–" if value is None else f"{value:.3g}" for value in values]
+        texts = [bound_shown(value) for value in values]
         texts += [""] * len(found.table.metrics) if published else []
-        yield f"| *{title}* | {' | '.join(texts)} |"
+        yield line_of([f"*{title}*", *texts])
+
+
+def line_of(cells: Sequence[str]) -> str:
+    """A line of a table; what would end a cell or the line does not."""
+    texts = [" ".join(cell.split()).replace("|", "\\|") for cell in cells]
+    return f"| {' | '.join(texts)} |"
+
+
+def bound_shown(value: float | None) -> str:
+    return "–" if value is None else with_error(value, None)
 
 
 def notes(found: Found) -> Iterator[str]:

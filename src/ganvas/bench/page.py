@@ -6,7 +6,7 @@ from typing import Any
 
 from ganvas.bench.folder import Folder
 from ganvas.bench.jobs import Job
-from ganvas.bench.markdown import ARROWS, about, heading, notes, nothing
+from ganvas.bench.markdown import ARROWS, about, bound_shown, heading, notes, nothing
 from ganvas.bench.results import Found, Scores
 from ganvas.config import option_name
 from ganvas.evaluation.compare import Side
@@ -40,7 +40,8 @@ def write_page(
         say("putting the same inputs through every row")
     for data in plan.data if pictures else ():
         mine = [job for job in finished if job.data == data and job.seed == plan.seeds[0]]
-        made = pictures_of(folder, mine, pictures, device, bool(plan.judged.get("paired")))
+        paired = any(job.judged.get("paired") for job in mine)
+        made = pictures_of(folder, mine, pictures, device, paired)
         where = f", {data}" if len(plan.data) > 1 else ""
         sheets += [
             sheet._asdict()
@@ -93,8 +94,7 @@ def told(scores: Scores, found: Found) -> dict[str, Any]:
             }
         )
     for title, values in found.bounds.items():
-        texts = ["–" if value is None else f"{value:.3g}" for value in values]
-        cells = [{"text": text, "ahead": False} for text in texts]
+        cells = [{"text": bound_shown(value), "ahead": False} for value in values]
         lines.append({"name": title, "cells": cells, "published": [""] * len(cells), "bound": True})
     return {
         "heading": heading(scores.plan, found),

@@ -105,7 +105,7 @@ class Plan:
         return next(row for row in self.rows if row.name == name)
 
     def only(self, names: Sequence[str]) -> "Plan":
-        """These rows alone.
+        """These rows alone, and the tables that show one of them.
 
         Raises:
             InputError: there is none of a name.
@@ -120,7 +120,15 @@ class Plan:
                     f"{', '.join(known)}"
                 )
             chosen.append(by_slug[slug(name)])
-        return replace(self, rows=tuple(row for row in self.rows if row.name in chosen))
+        tables = [
+            replace(table, rows=tuple(row for row in table.rows if row in chosen))
+            for table in self.tables
+        ]
+        return replace(
+            self,
+            rows=tuple(row for row in self.rows if row.name in chosen),
+            tables=tuple(table for table in tables if table.rows),
+        )
 
 
 def slug(text: str) -> str:
@@ -137,8 +145,8 @@ def read_plan(name: str) -> Plan:
     return plan_of(content_of(name), name)
 
 
-def content_of(name: str) -> dict[str, Any]:
-    """What a bench's file holds, over what it extends."""
+def content_of(name: str, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """What a bench's file holds, over what it extends; `above` are the files that extend it."""
     if name in BUILT_IN:
         text = files("ganvas.bench").joinpath(f"{name.replace('-', '_')}.yaml").read_text("utf-8")
     else:
@@ -153,16 +161,21 @@ def content_of(name: str) -> dict[str, Any]:
             ) from None
     try:
         content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that there is not
         raise InputError(f"{name}: is not YAML ({' '.join(str(error).split())})") from None
     top = mapping_of(content, name, "")
     base = top.pop("extends", None)
     if base is None:
         return top
-    below = str(base) if base in BUILT_IN else str(Path(name).expanduser().parent / str(base))
-    if below == name:
-        raise InputError(f"{name}: extends: {base}: is this file itself")
-    return over(content_of(below), top)
+    if not isinstance(base, str):
+        raise InputError(f"{name}: extends: {base}: wants the name of one bench or file")
+    if base in BUILT_IN:
+        return over(content_of(base), top)
+    here = Path(name).expanduser()
+    below, passed = here.parent / base, (*above, here.resolve())
+    if below.resolve() in passed:
+        raise InputError(f"{name}: extends: {base}: is this file itself, or extends it")
+    return over(content_of(str(below), passed), top)
 
 
 def over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
@@ -216,7 +229,7 @@ def plan_of(content: Any, source: str) -> Plan:
         title=str(top.get("title") or Path(source).stem),
         rows=rows,
         metrics=metrics,
-        data=tuple(map(str, list_of(top.get("data", [])))),
+        data=tuple(dict.fromkeys(map(str, list_of(top.get("data"))))),
         seeds=seeds_of(top.get("seeds", 1), f"{source}: seeds: "),
         settings=settings_in(top.get("settings") or {}, source, "settings: ")
         | ({} if top.get("duration") is None else {"duration": str(top["duration"])}),
@@ -228,19 +241,17 @@ def plan_of(content: Any, source: str) -> Plan:
 
 
 def row_of(name: str, about: Any, source: str) -> Row:
-    given = {
-        k.replace("-", "_"): v for k, v in mapping_of(about, source, f"rows: {name}: ").items()
-    }
+    given = mapping_of(about, source, f"rows: {name}: ")
     method = given.pop("method", None)
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         near = did_you_mean(str(method), list(METHODS))
         raise InputError(
             f"{source}: rows: {name}: "
             + (f"there is no method {method!r}{near}" if method else "method: is missing")
         )
-    refuse_own(given, f"{source}: rows: {name}: ")
+    given = options_in(given, source, f"rows: {name}: ")
     data = given.pop("data", None)
-    return Row(str(name), str(method), given, None if data is None else str(data))
+    return Row(name, method, given, None if data is None else str(data))
 
 
 def table_of(
@@ -248,7 +259,8 @@ def table_of(
 ) -> Table:
     given = mapping_of(about, source, f"{place}: ")
     known(given, ("title", "direction", "metrics", "rows", "published"), f"{source}: {place}")
-    chosen = [str(row) for row in list_of(given.get("rows", rows))]
+    named = given.get("rows")
+    chosen = [str(row) for row in list_of(rows if named is None else named)]
     for row in chosen:
         if row not in rows:
             raise InputError(
@@ -289,12 +301,16 @@ def published_of(
     of = given.get("of")
     if not of:
         raise InputError(f"{source}: {place}of: is missing; say what the figures hold for")
-    return Published(str(of), values, frozenset(map(str, list_of(given.get("unconfirmed", [])))))
+    unconfirmed = [str(row) for row in list_of(given.get("unconfirmed"))]
+    for row in unconfirmed:
+        if row not in values:
+            raise InputError(f"{source}: {place}unconfirmed: there are no values of {row!r}")
+    return Published(str(of), values, frozenset(unconfirmed))
 
 
 def figure_in(text: str) -> float:
     """The number of a figure such as `26.8 ± 2.8`; NaN where it begins with none."""
-    match = re.match(r"\s*(-?\d*\.?\d+)", text)
+    match = re.match(r"\s*(-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?![\w.,])", text)
     return float(match[1]) if match else math.nan
 
 
@@ -305,10 +321,7 @@ def special_of(about: Any, rows: Sequence[str], source: str, place: str) -> Spec
     for name, more in mapping_of(given.get("rows") or {}, source, f"{place}rows: ").items():
         if name not in rows:
             raise InputError(f"{source}: {place}rows: there is no row {name!r}")
-        own[name] = {
-            k.replace("-", "_"): v
-            for k, v in mapping_of(more, source, f"{place}rows: {name}: ").items()
-        }
+        own[name] = options_in(more, source, f"{place}rows: {name}: ")
     return Special(
         settings_in(given.get("settings") or {}, source, f"{place}settings: "),
         own,
@@ -321,20 +334,31 @@ OWN = {
     "out": "run directories are the bench's own",
     "direction": "a method of one direction is trained once for each",
     "method": "it is the row's",
+    "device": "say --device",
+    "threads": "say --threads",
 }
 """Settings that a bench has in its own hands."""
 
 
 def settings_in(about: Any, source: str, place: str) -> dict[str, Any]:
-    given = {k.replace("-", "_"): v for k, v in mapping_of(about, source, place).items()}
-    refuse_own(given, f"{source}: {place}")
+    """Settings of all rows, by their names in Python."""
+    given = options_in(about, source, place)
+    if "data" in given:
+        raise InputError(f"{source}: {place}data: cannot be set here; it is no setting of all rows")
     return given
 
 
-def refuse_own(given: Mapping[str, Any], place: str) -> None:
+def options_in(about: Any, source: str, place: str) -> dict[str, Any]:
+    """Options of one row, by their names in Python.
+
+    Raises:
+        InputError: one is none of a row's.
+    """
+    given = {k.replace("-", "_"): v for k, v in mapping_of(about, source, place).items()}
     for name, mend in OWN.items():
         if name in given:
-            raise InputError(f"{place}{name}: cannot be set here; {mend}")
+            raise InputError(f"{source}: {place}{name}: cannot be set here; {mend}")
+    return given
 
 
 def judged_in(about: Any, source: str, place: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from ganvas.bench.jobs import Job
 from ganvas.bench.plan import TO_LETTER, Plan, Table, figure_in
 from ganvas.runs.evaluations import Evaluation, Series, read_series, with_error
 
+UNKNOWN = "unknown"
+"""The direction of a table in words of labels and photos, where the label maps were not found."""
 BOUNDS = {"upper bound": "Real answers", "chance": "Real answers to other inputs"}
 """What evaluations say beside a score, and the rows that show it."""
 
@@ -52,7 +54,7 @@ class Cell:
     def shown(self) -> str:
         if self.mean is None:
             return "–"
-        text = with_error(self.mean, self.spread) if self.spread else f"{self.mean:.3g}"
+        text = with_error(self.mean, self.spread)
         if len(self.scores) < self.wanted:
             text += f" (n = {len(self.scores)})"
         return text + (" ‡" if not self.comparable else "")
@@ -65,7 +67,8 @@ class Found:
     table: Table
     data: str
     direction: str
-    """In the words of the data's folders; empty of rows that make pictures from noise."""
+    """In the words of the data's folders; empty of rows that make pictures from noise, UNKNOWN
+    where that is not known."""
     cells: Mapping[str, Sequence[Cell]]
     """By row, a cell for each metric."""
     bounds: Mapping[str, Sequence[float | None]]
@@ -99,8 +102,7 @@ class Scores:
         for job in jobs:
             if job.name not in runs:
                 continue
-            all_series = read_series(runs[job.name] / "metrics.jsonl", [])
-            found.series[job.name] = [s for s in all_series if not in_training(s.last)]
+            found.series[job.name] = finished(read_series(runs[job.name] / "metrics.jsonl", []))
             for series in found.series[job.name]:
                 task = (series.last.provenance or {}).get("task")
                 if task in ("labels -> photo", "photo -> labels"):
@@ -114,21 +116,40 @@ class Scores:
         found = []
         for data in self.plan.data:
             for table in self.plan.tables or self.own_tables(data):
-                found.append(self.fill(table, data))
+                found += [self.fill(each, data) for each in self.in_directions(table, data)]
         return found
 
     def own_tables(self, data: str) -> list[Table]:
         """Where a plan has none: all rows by all metrics, one for each direction."""
         rows = tuple(row.name for row in self.plan.rows)
-        mine = [job.name for job in self.jobs if job.data == data]
-        ways = {s.direction for name in mine for s in self.series.get(name, ())} or {""}
         return [
-            Table(way or "Results", self.plan.metrics, rows, way or None) for way in sorted(ways)
+            Table(way or "Results", self.plan.metrics, rows, way or None)
+            for way in self.ways(data, rows)
         ]
 
+    def in_directions(self, table: Table, data: str) -> list[Table]:
+        """A table; where its rows translate and it names no direction, one for each."""
+        ways = self.ways(data, table.rows)
+        if table.direction is not None or ways == [""]:
+            return [table]
+        return [
+            replace(table, title=f"{table.title}, {way}" if way else table.title, direction=way)
+            for way in ways
+        ]
+
+    def ways(self, data: str, rows: Sequence[str]) -> list[str]:
+        """The directions in which anything was measured of these rows; an empty one of rows that
+        make pictures from noise, or where nothing was."""
+        mine = [job.name for job in self.jobs if job.data == data and job.row in rows]
+        return sorted({s.direction for name in mine for s in self.series.get(name, ())} or {""})
+
     def way_of(self, table: Table, data: str) -> str:
-        labels = self.plan.labels or self.tasks.get(data, "A")
-        return TO_LETTER[labels].get(table.direction or "", table.direction or "")
+        """The direction in the words of the data's folders; UNKNOWN where it is in words of label
+        maps that nobody has found. Where they were found is nobody's to say otherwise."""
+        direction, labels = table.direction or "", self.tasks.get(data) or self.plan.labels
+        if direction not in TO_LETTER["A"]:
+            return direction
+        return TO_LETTER[labels][direction] if labels else UNKNOWN
 
     def fill(self, table: Table, data: str) -> Found:
         way = self.way_of(table, data)
@@ -176,6 +197,14 @@ class Scores:
         }
 
 
+def finished(series: Sequence[Series]) -> list[Series]:
+    """Those that judge what a training ended with: not what was measured while it ran, nor later of
+    an earlier snapshot."""
+    judged = [each for each in series if not in_training(each.last)]
+    end = max((each.last.images or 0 for each in judged), default=0)
+    return [each for each in judged if (each.last.images or 0) == end]
+
+
 def in_training(evaluation: Evaluation) -> bool:
     return (evaluation.provenance or {}).get("when") == "training"
 
@@ -204,7 +233,9 @@ def agreement_of(
         rows = [
             (row, cells[row][i], sign * figure_in(table.published.values[row][i]))
             for row in table.rows
-            if row in table.published.values and cells[row][i].mean is not None
+            if row in table.published.values
+            and cells[row][i].mean is not None
+            and cells[row][i].comparable
         ]
         alike, tied, apart = 0, 0, []
         for j, (one, a, published_a) in enumerate(rows):
@@ -227,5 +258,7 @@ def agreement_of(
         text = f"{metric}: {alike} of {count} pairs of rows stand as published"
         text += f", {tied} are within their spreads" if tied else ""
         text += f", {len(apart)} stand the other way round: {'; '.join(apart)}" if apart else ""
+        if all(cell.spread is None for _, cell, _ in rows):
+            text += " (of one seed each: nothing says how far chance goes)"
         said.append(text)
     return said

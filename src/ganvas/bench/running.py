@@ -16,7 +16,6 @@ from ganvas.errors import DONE, INPUT_AT_FAULT, INTERRUPTED
 
 Say = Callable[[str], object]
 POLL_SECONDS = 0.2
-STOPS = (signal.SIGINT, signal.SIGTERM)
 LAST_LINES = 4000
 """Bytes of a log that are looked at for what went wrong."""
 
@@ -54,6 +53,7 @@ def run_all(folder: Folder, jobs: Sequence[Job], at_once: int, say: Say) -> Outc
                 ended = [process for process in running if process.poll() is not None]
                 for process in ended:
                     job, since = running.pop(process)
+                    let_go(process)
                     note(folder, job, process.returncode, outcome)
                     place = len(outcome.trained) + len(outcome.failed)
                     say(f"[{place}/{count}] {told(job, outcome, time.monotonic() - since)}")
@@ -66,14 +66,17 @@ def run_all(folder: Folder, jobs: Sequence[Job], at_once: int, say: Say) -> Outc
 
 def begun(folder: Folder, job: Job) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "ganvas.bench.work", str(folder.path), job.name]
-    # A session of its own: Ctrl-C reaches it through `stop` alone, and once.
+    # A session of its own: Ctrl-C reaches it through `stop` alone, and once. Its input stays open
+    # for as long as we are there, however we end, and it ends with that.
     with open(folder.log(job), "ab") as log:
         return subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            bufsize=0,
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
 
@@ -104,26 +107,34 @@ def told(job: Job, outcome: Outcome, seconds: float) -> str:
 def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
     """Ask them to end as Ctrl-C would, and wait until they have written their snapshots."""
     for process in processes:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+        let_go(process)
     for process in processes:
         process.wait()
 
 
+def let_go(process: subprocess.Popen[bytes]) -> None:
+    """Close its input, at which it ends if it has not yet."""
+    if process.stdin is not None:
+        process.stdin.close()
+
+
 @contextmanager
 def told_to_stop() -> Iterator[None]:
-    """SIGTERM stops as Ctrl-C does, which is heard also where this process was begun deaf to it, as
-    scripts begin what runs behind them."""
+    """SIGTERM, and a terminal that is closed, stop as Ctrl-C does, which is heard also where a shell
+    began this in the background, deaf to it."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread is told
+        yield
         return
-    before = {number: signal.signal(number, interrupt) for number in STOPS}
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)  # nohup has it ignored
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt

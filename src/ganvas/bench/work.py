@@ -1,17 +1,16 @@
-"""One job in a process of its own: `python -m ganvas.bench.work BENCH NAME`."""
+"""One job in a process of its own: `python -m ganvas.bench.work BENCH NAME`. It goes on for as long
+as its input is open."""
 
+import _thread
 import json
 import os
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 from ganvas.errors import DONE, INPUT_AT_FAULT, INTERRUPTED, InputError
-
-POLL_SECONDS = 1.0
 
 
 def work(bench: Path, name: str) -> None:
@@ -44,18 +43,22 @@ def work(bench: Path, name: str) -> None:
     write_whole(bench / "done" / f"{name}.json", json.dumps(asked, indent=1) + "\n")
 
 
-def stop_when_alone(bench: int) -> None:
-    """End as Ctrl-C would where the bench that began this has gone, killed."""
-    while os.getppid() == bench:
-        time.sleep(POLL_SECONDS)
-    os.kill(os.getpid(), signal.SIGINT)
+def end_with_input() -> None:
+    """Stop as by Ctrl-C when the bench closes our input, or is gone."""
+    # Whoever began the bench in the background may have had Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def wait() -> None:
+        while os.read(0, 1):
+            pass
+        _thread.interrupt_main()
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def main() -> int:
-    # Also where the bench was begun deaf to Ctrl-C.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    threading.Thread(target=stop_when_alone, args=(os.getppid(),), daemon=True).start()
     try:
+        end_with_input()
         work(Path(sys.argv[1]), sys.argv[2])
     except InputError as error:
         print(" ".join(str(error).split()), flush=True)

@@ -66,7 +66,7 @@ def bench(
     """
     from ganvas.bench.bench import Machine
     from ganvas.bench.bench import bench as run_bench
-    from ganvas.bench.jobs import jobs_of
+    from ganvas.bench.jobs import check_sources, jobs_of
     from ganvas.bench.plan import read_plan, slug
     from ganvas.errors import InputError
 
@@ -82,7 +82,9 @@ def bench(
     folder = (out or Path("bench") / slug(" ".join(named))).expanduser()
     machine = Machine(jobs, device, threads)
     if dry_run:
-        for job in jobs_of(wanted, machine.settings, print_note):
+        listed = jobs_of(wanted, machine.settings, print_note)
+        check_sources(listed)
+        for job in listed:
             print(f"{job.name}: {job.command(folder / 'runs' / job.name)}")
         return
     try:
@@ -126,12 +128,12 @@ def changed(
         plan = replace(plan, seeds=tuple(range(seeds)))
     if labels is not None:
         plan = replace(plan, labels=labels)
-    return replace(plan, data=tuple(data or plan.data), said=given)
+    return replace(plan, data=tuple(dict.fromkeys(data or plan.data)), said=given)
 
 
 def settings_said(texts: list[str], duration: str | None, size: str | None) -> dict[str, Any]:
     """What --set, --duration and --size set for all rows."""
-    from yaml import safe_load
+    from yaml import YAMLError, safe_load
 
     from ganvas.bench.plan import settings_in
     from ganvas.errors import InputError
@@ -141,6 +143,9 @@ def settings_said(texts: list[str], duration: str | None, size: str | None) -> d
         name, sign, value = text.partition("=")
         if not sign or not name.strip():
             raise InputError(f"--set {text}: wants NAME=VALUE, such as ngf=32")
-        own[name.strip()] = safe_load(value)
+        try:
+            own[name.strip()] = safe_load(value)
+        except (YAMLError, ValueError):
+            raise InputError(f"--set {text}: {value} is no value that YAML has") from None
     own |= {k: v for k, v in (("duration", duration), ("size", size)) if v is not None}
     return settings_in(own, "--set", "")

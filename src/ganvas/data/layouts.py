@@ -92,13 +92,12 @@ def taken_apart(layout: Layout) -> Layout:
     on. Other layouts as they are."""
     if layout.kind != "paired":
         return layout
-    parts: dict[str, list[Entry]] = {
-        folder + domain: [Half(entry, domain) for entry in layout.part(part)]
-        for part, folder in APART.items()
-        if layout.part(part)
-        for domain in ("A", "B")
-    }
-    return replace(layout, kind="unpaired", parts=parts)
+    parts: dict[str, list[Entry]] = defaultdict(list)
+    for part, folder in APART.items():
+        for entry in layout.part(part):
+            parts[folder + "A"].append(Half(entry, "A"))
+            parts[folder + "B"].append(Half(entry, "B"))
+    return replace(layout, kind="unpaired", parts=dict(parts))
 
 
 def place_of(entry: Entry, below: int) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from ganvas.errors import InputError, did_you_mean
 from ganvas.evaluation import inception, perceptual
 from ganvas.evaluation.extractors import Extractor, random_extractor
 from ganvas.evaluation.inception import InceptionExtractor, find_inception
-from ganvas.evaluation.metrics import METRICS, chosen
+from ganvas.evaluation.metrics import METRICS, Metric, chosen
 from ganvas.evaluation.own import from_file
 from ganvas.evaluation.paths import Styled
 from ganvas.evaluation.perceptual import Lpips, find_backbone
@@ -162,6 +162,11 @@ def obstacle(
             return "wants A and B with equal channels"
         if needs == "identity" and not both:
             return f"says nothing of {method.name}, which is shown no pictures of its target"
+    return missing_weights(metric, options)
+
+
+def missing_weights(metric: Metric, options: Options) -> str:
+    """Which file of weights a metric wants, where there is none; empty where all are there."""
     if metric.by == "inception" and find_inception(options.inception) is None:
         return f"wants Inception's weights; {inception.how_to_get()}"
     if metric.by == "lpips" and find_backbone() is None:
