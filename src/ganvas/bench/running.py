@@ -120,8 +120,8 @@ def let_go(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def told_to_stop() -> Iterator[None]:
-    """SIGTERM, and a terminal that is closed, stop as Ctrl-C does, which is heard also where a shell
-    began this in the background, deaf to it."""
+    """SIGTERM, and a terminal that is closed, stop as Ctrl-C does, which is heard also in what a
+    shell began in the background, deaf to it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
