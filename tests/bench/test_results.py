@@ -45,7 +45,7 @@ def scores(of: Plan, place: Path, rows: dict[str, list[dict]]) -> Scores:
     runs = {}
     for name, lines in rows.items():
         runs[name] = place / name
-        runs[name].mkdir()
+        runs[name].mkdir(parents=True)
         write_metrics(runs[name], *lines)
     return Scores.read(of, jobs_of(of, {}), runs)
 
@@ -214,3 +214,6 @@ def test_a_table_of_studies_is_filled_where_they_were_held(tmp_path: Path):
     assert "No study was held yet: `ganvas study RUN`" in markdown(without, without.tables(), {})
     held = scores(of, tmp_path, {"ours-seed0": [row(21.5, "fooled")]})
     assert "| Ours | 21.5 |" in markdown(held, held.tables(), {})
+    people = row(21.5, "fooled", low=15.0, high=30.0)
+    counted = scores(of, tmp_path / "people", {"ours-seed0": [people]})
+    assert "| Ours | 21.5 (15 to 30) |" in markdown(counted, counted.tables(), {})

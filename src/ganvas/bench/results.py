@@ -54,7 +54,10 @@ class Cell:
     def shown(self) -> str:
         if self.mean is None:
             return "–"
-        text = with_error(self.mean, self.spread)
+        alone = self.scores[0].evaluation if len(self.scores) == 1 else None
+        # A study of one run says its own interval.
+        interval = alone is not None and alone.low is not None
+        text = alone.shown() if alone and interval else with_error(self.mean, self.spread)
         if len(self.scores) < self.wanted:
             text += f" (n = {len(self.scores)})"
         return text + (" ‡" if not self.comparable else "")
