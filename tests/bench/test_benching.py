@@ -102,7 +102,7 @@ def test_what_is_finished_is_not_repeated(done: Path, capsys: pytest.CaptureFixt
     weights = sorted((done / "out" / "runs").rglob("model.safetensors"))
     before = [path.stat().st_mtime_ns for path in weights]
     assert bench(done / "plan.yaml", done / "pairs", done / "out", "--pictures", "0") == 0
-    assert "2 of 2 trainings are there already" in capsys.readouterr().out
+    assert "2 of 2 trainings there already" in capsys.readouterr().out
     assert [path.stat().st_mtime_ns for path in weights] == before
 
 
@@ -130,6 +130,14 @@ def test_a_dry_run_lists_commands_and_trains_nothing(
         "cyclegan-seed0", "pairs-atob-seed0", "cyclegan-seed1", "pairs-atob-seed1"
     ]  # fmt: skip
     assert not out.exists()
+
+
+def test_rows_that_are_not_chosen_keep_their_values(done: Path, capsys: pytest.CaptureFixture[str]):
+    before = (done / "out" / "bench.md").read_text()
+    words = ("--only", "pairs", "--pictures", "0")
+    assert bench(done / "plan.yaml", done / "pairs", done / "out", *words) == 0
+    assert "1 of 1 training there already" in capsys.readouterr().out
+    assert (done / "out" / "bench.md").read_text() == before
 
 
 def test_a_row_that_fails_is_said_and_stops_no_other(

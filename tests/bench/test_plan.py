@@ -293,19 +293,12 @@ def test_a_setting_of_the_command_line_is_a_value():
         settings_said(["data=elsewhere"], None, None)
 
 
-def test_rows_that_are_not_chosen_are_in_no_table():
-    (table,) = plan(tables=[{"title": "T", "rows": ["Ours", "Pairs"]}]).only(["ours"]).tables
-    assert table.rows == ("Ours",)
-    assert plan(tables=[{"title": "T", "rows": ["Pairs"]}]).only(["ours"]).tables == ()
-
-
 def test_rows_are_chosen_by_name_however_it_is_written():
     built_in = read_plan("cyclegan-paper")
-    assert [row.name for row in built_in.only(["bigan-ali", "CycleGAN"]).rows] == [
-        "BiGAN/ALI", "CycleGAN"
-    ]  # fmt: skip
+    assert built_in.named(["bigan-ali", "CycleGAN"]) == ["BiGAN/ALI", "CycleGAN"]
+    assert built_in.named([]) == [row.name for row in built_in.rows]
     with pytest.raises(InputError, match=r"--only CycleGANN: there is no such row.*CycleGAN"):
-        built_in.only(["CycleGANN"])
+        built_in.named(["CycleGANN"])
 
 
 @pytest.mark.parametrize("name", ["BiGAN/ALI", "GAN + forward cycle", "Ünï", "/"])

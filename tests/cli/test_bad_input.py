@@ -164,7 +164,7 @@ CASES = {
     ),
     "another model than the method": (
         "train cyclegan --dataroot data --model pix2pix",
-        "--model: name the method first",
+        "--model: name the method in its place",
     ),
     "another layout than the method's": (
         "train pix2pix --dataroot data --dataset_mode unaligned",

@@ -312,9 +312,10 @@ def test_noise_methods_are_suggested_for_one_domain(tmp_path):
 
 def test_only_a_method_for_pairs_is_suggested_for_pairs_side_by_side(tmp_path):
     folder = fill(tmp_path, "train", 2, 64, 128, 3)
-    line, reason = look_at(folder).suggestions
+    line, reason, others = look_at(folder).suggestions
     assert line == f"ganvas train pix2pix --data {folder} --n-downs 6 --size 64"
     assert "all are twice as wide as high" in reason
+    assert others.startswith("  without their pairs, from the halves, learn cyclegan, cut")
     found = check(str(folder), methods={"dcgan": method_class("dcgan")})
     assert found.suggestions[0].startswith("no method here trains on paired pictures yet")
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import ganvas
 from ganvas.cli import main
+from ganvas.clock import Duration
 from ganvas.errors import InputError
 from ganvas.inference.export import export
 from ganvas.methods.cogan import CoGAN, Config
@@ -259,3 +260,11 @@ def test_a_single_picture_goes_by_its_own_statistics():
     with torch.no_grad():
         alone = torch.cat([copy.deepcopy(method).train().shared_G(one[None]) for one in z])
         torch.testing.assert_close(method.eval().shared_G(z), alone, rtol=1e-4, atol=1e-5)
+
+
+def test_previews_which_search_too_come_seldom_unless_it_is_said_how_often():
+    config = Config.from_mapping({"duration": "100ep"})
+    assert config.interval("preview_every") == config.span * (1 / 10)
+    assert config.interval("snapshot_every") == config.span * (1 / 40)
+    often = Config.from_mapping({"duration": "100ep", "preview_every": "3it"})
+    assert often.interval("preview_every") == Duration.parse("3it")

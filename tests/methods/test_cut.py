@@ -10,6 +10,8 @@ from making import noise
 from torch import Tensor, nn
 
 import ganvas
+from ganvas.cli import main
+from ganvas.cli.spellings import accept_reference_spellings
 from ganvas.errors import InputError
 from ganvas.methods import method_class
 from ganvas.methods.cut import CUT, Config, FastConfig, FastCUT, PatchMLPs
@@ -396,3 +398,22 @@ def test_a_training_through_the_public_face_translates(tmp_path: Path):
     (line, *_) = (run.path / "loss_log.txt").read_text().splitlines()[-1:]
     assert "G_GAN: " in line
     assert "NCE: " in line
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("--CUT_mode FastCUT", "--CUT_mode: is the method's name here: `ganvas train cut` or"),
+        ("--netF sample", "--netF: only mlp_sample is there; leave it out"),
+        ("--no_antialias", "--no_antialias: say --antialias up, or none"),
+    ],
+)
+def test_what_cut_has_otherwise_gets_its_mend(words, sentence, capsys):
+    assert main(["train", "cut", "--data", "sample:streets", *words.split()]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_options_that_are_on_or_off_are_taken_as_cuts_code_writes_them():
+    given = ["train", "cut", "--nce_idt", "False", "--flip_equivariance", "True"]
+    wanted = ["train", "cut", "--no-nce-idt", "--flip-equivariance"]
+    assert accept_reference_spellings(given) == wanted

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +15,7 @@ from ganvas.bench.markdown import markdown
 from ganvas.bench.page import write_page
 from ganvas.bench.plan import Plan
 from ganvas.bench.results import Found, Scores
-from ganvas.bench.running import Outcome, run_all
+from ganvas.bench.running import Outcome, run_all, trainings
 from ganvas.clock import Duration
 from ganvas.runs.files import write_whole
 
@@ -55,8 +55,10 @@ def bench(
     machine: Machine | None = None,
     say: Say = lambda text: None,
     pictures: int = 6,
+    only: Sequence[str] = (),
 ) -> Done:
-    """Train and judge all that is not done yet, and write the tables and the page anew.
+    """Train and judge all that is not done yet, or of it the rows of these names alone, and write
+    the tables and the page of all rows anew.
 
     Raises:
         InputError: the plan, the data or the folder do not allow it; nothing is then trained.
@@ -64,14 +66,17 @@ def bench(
     """
     machine = machine or Machine()
     folder = Folder(out)
+    rows = plan.named(only)
     jobs = jobs_of(plan, machine.settings, say)
-    check_sources([job for job in jobs if not folder.is_done(job)])
+    chosen = [job for job in jobs if job.row in rows]
+    check_sources([job for job in chosen if not folder.is_done(job)])
     folder.make()
     with folder.locked():
-        folder.ask(jobs)
-        waiting = [job for job in jobs if not folder.is_done(job)]
-        say(f"{len(jobs)} trainings, {machine.jobs} at a time{forecast(waiting, machine.jobs)}")
-        outcome = run_all(folder, jobs, machine.jobs, say)
+        folder.ask(chosen)
+        waiting = [job for job in chosen if not folder.is_done(job)]
+        at_once = min(machine.jobs, max(1, len(waiting)))
+        say(f"{trainings(len(chosen))}, {at_once} at a time{forecast(waiting, at_once)}")
+        outcome = run_all(folder, chosen, machine.jobs, say)
         return write_down(plan, folder, jobs, outcome, pictures, machine.device, say)
 
 

@@ -44,7 +44,8 @@ def about(scores: Scores) -> str:
     many = len(plan.seeds) > 1
     spread = "; after ± stands the standard deviation over seeds" if many else ""
     length = f"{lengths.pop()} a training; " if len(lengths) == 1 and "" not in lengths else ""
-    return f"{length}seed{'s' * many} {seeds}{spread}. ↑ higher is better, ↓ lower."
+    what = f"On {', '.join(plan.data)}; {length}seed{'s' * many} {seeds}{spread}"
+    return f"{what}. ↑ higher is better, ↓ lower."
 
 
 def heading(plan: Plan, found: Found) -> str:

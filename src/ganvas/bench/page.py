@@ -51,8 +51,6 @@ def write_page(
         notes_on_pictures += made.notes
     contents = {
         "title": plan.title,
-        "data": list(plan.data),
-        "rows": plan.rows,
         "many": len(plan.seeds) > 1,
         "about": about(scores),
         "trained": len(finished),
@@ -62,7 +60,7 @@ def write_page(
         "sheets": [shown(sheet, len(sheets)) for sheet in sheets],
         "notes_on_pictures": notes_on_pictures,
         "runs": [run_told(folder, job) for job in finished],
-        "folder": str(folder.path.absolute()),
+        "folder": str(folder.path),
         "written": datetime.now().astimezone().isoformat(" ", "seconds"),
     }
     write_whole(folder.path / PAGE, rendered("bench.html.jinja", contents))

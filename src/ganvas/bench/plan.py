@@ -4,7 +4,7 @@ which tables that is shown."""
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -104,31 +104,21 @@ class Plan:
     def row(self, name: str) -> Row:
         return next(row for row in self.rows if row.name == name)
 
-    def only(self, names: Sequence[str]) -> "Plan":
-        """These rows alone, and the tables that show one of them.
+    def named(self, names: Sequence[str]) -> list[str]:
+        """The rows of these names, however they are written; all where there is no name.
 
         Raises:
             InputError: there is none of a name.
         """
         known = [row.name for row in self.rows]
         by_slug = {slug(name): name for name in known}
-        chosen = []
         for name in names:
             if slug(name) not in by_slug:
                 raise InputError(
                     f"--only {name}: there is no such row{did_you_mean(name, known)}; there is "
                     f"{', '.join(known)}"
                 )
-            chosen.append(by_slug[slug(name)])
-        tables = [
-            replace(table, rows=tuple(row for row in table.rows if row in chosen))
-            for table in self.tables
-        ]
-        return replace(
-            self,
-            rows=tuple(row for row in self.rows if row.name in chosen),
-            tables=tuple(table for table in tables if table.rows),
-        )
+        return [by_slug[slug(name)] for name in names] or known
 
 
 def slug(text: str) -> str:
@@ -156,7 +146,8 @@ def content_of(name: str, above: tuple[Path, ...] = ()) -> dict[str, Any]:
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "is no text"
             raise InputError(
-                f"{name}: is no built-in bench ({', '.join(BUILT_IN)}) and no file that can be "
+                f"{name}: is no built-in bench ({', '.join(BUILT_IN)})"
+                f"{did_you_mean(name, list(BUILT_IN))} and no file that can be "
                 f"read ({reason})"
             ) from None
     try:

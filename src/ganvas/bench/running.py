@@ -31,6 +31,10 @@ class Outcome:
     failed: dict[str, str] = field(default_factory=dict)
     """Why, in a sentence."""
 
+    @property
+    def count(self) -> int:
+        return len(self.trained) + len(self.known) + len(self.failed)
+
 
 def run_all(folder: Folder, jobs: Sequence[Job], at_once: int, say: Say) -> Outcome:
     """Train and judge all jobs that are not done. One that fails stops no other.
@@ -41,7 +45,7 @@ def run_all(folder: Folder, jobs: Sequence[Job], at_once: int, say: Say) -> Outc
     outcome = Outcome(known=[job.name for job in jobs if folder.is_done(job)])
     waiting = [job for job in jobs if job.name not in outcome.known]
     if outcome.known:
-        say(f"{len(outcome.known)} of {len(jobs)} trainings are there already")
+        say(f"{len(outcome.known)} of {trainings(len(jobs))} there already")
     running: dict[subprocess.Popen[bytes], tuple[Job, float]] = {}
     count = len(waiting)
     with told_to_stop():
@@ -49,6 +53,7 @@ def run_all(folder: Folder, jobs: Sequence[Job], at_once: int, say: Say) -> Outc
             while waiting or running:
                 while waiting and len(running) < at_once:
                     job = waiting.pop(0)
+                    say(f"{job.name}: begins; {folder.log(job)} has what it prints")
                     running[begun(folder, job)] = (job, time.monotonic())
                 ended = [process for process in running if process.poll() is not None]
                 for process in ended:
@@ -62,6 +67,10 @@ def run_all(folder: Folder, jobs: Sequence[Job], at_once: int, say: Say) -> Outc
         finally:
             stop(list(running))
     return outcome
+
+
+def trainings(count: int) -> str:
+    return f"{count} training{'s' * (count != 1)}"
 
 
 def begun(folder: Folder, job: Job) -> subprocess.Popen[bytes]:

@@ -47,7 +47,7 @@ def bench(
     set
         A setting of all rows, as in --set ngf=32; more than once, several.
     only
-        The row of that name; more than once, these.
+        Train the row of that name alone; more than once, these. Tables show all that is there.
     labels
         A or B, where the label maps are, for tables in words of labels and photos. Left out: found
         where classes are scored.
@@ -58,7 +58,7 @@ def bench(
     device
         cpu, cuda, mps; auto takes the fastest that is there.
     threads
-        Threads of the CPU that each training computes with.
+        Threads of the CPU that each training computes with. Left out: shared out among --jobs.
     pictures
         Inputs that go through every row, for the page; 0: none.
     dry_run
@@ -68,12 +68,12 @@ def bench(
     from ganvas.bench.bench import bench as run_bench
     from ganvas.bench.jobs import check_sources, jobs_of
     from ganvas.bench.plan import read_plan, slug
+    from ganvas.bench.running import trainings
     from ganvas.errors import InputError
 
     said = settings_said(set or [], duration, size)
     wanted = changed(read_plan(plan), data, seeds, said, labels)
-    if only:
-        wanted = wanted.only(only)
+    rows = wanted.named(only or ())
     if jobs < 1:
         raise InputError(f"--jobs {jobs}: must be at least 1")
     if pictures < 0:
@@ -82,13 +82,13 @@ def bench(
     folder = (out or Path("bench") / slug(" ".join(named))).expanduser()
     machine = Machine(jobs, device, threads)
     if dry_run:
-        listed = jobs_of(wanted, machine.settings, print_note)
+        listed = [j for j in jobs_of(wanted, machine.settings, print_note) if j.row in rows]
         check_sources(listed)
         for job in listed:
             print(f"{job.name}: {job.command(folder / 'runs' / job.name)}")
         return
     try:
-        done = run_bench(wanted, folder, machine, lambda text: print(text, flush=True), pictures)
+        done = run_bench(wanted, folder, machine, say, pictures, only or ())
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"ganvas: stopped; trainings under way have written snapshots, and the same command "
@@ -101,9 +101,13 @@ def bench(
         name, why = next(iter(failed.items()))
         more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
         raise InputError(
-            f"{len(failed)} of {len(failed) + len(done.outcome.trained) + len(done.outcome.known)} "
-            f"trainings failed ({name}: {why}{more}); the same command tries them again"
+            f"{len(failed)} of {trainings(done.outcome.count)} failed ({name}: {why}{more}); the "
+            "same command tries them again"
         )
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
 
 
 def print_note(text: str) -> None:

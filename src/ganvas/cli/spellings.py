@@ -49,7 +49,8 @@ REFUSED = {
     "another project trained, a new training begins with --init FILES",
     "pretrained-name": "use --init with the files or the run to begin with",
     "epoch-count": "use `ganvas resume RUN`, which knows where it stood",
-    "model": "name the method first: `ganvas train cyclegan --data ...`, or pix2pix",
+    "model": "name the method in its place: `ganvas train METHOD --data ...`; `ganvas methods` "
+    "lists them",
     "name": "name the run directory: --out RUN",
     "checkpoints-dir": "name the run directory: --out RUN",
     "display-id": "no server is needed: see samples/ and report.html in the run directory",
@@ -66,6 +67,14 @@ REFUSED = {
 }
 
 
+OTHERWISE = {
+    "CUT-mode": "is the method's name here: `ganvas train cut` or `ganvas train fastcut`",
+    "netF": "only mlp_sample is there; leave it out",
+    "nce-includes-all-negatives-from-minibatch": "is not there; negatives are of the same picture",
+    "no-antialias": "say --antialias up, or none, and --no-antialias-D",
+    "no-antialias-up": "say --antialias down, or none",
+}
+"""What CUT has, and no option is for here."""
 CONTRASTIVE = {
     "model": "cut",
     "dataset-mode": "unaligned",
@@ -133,6 +142,8 @@ def epochs(option: str) -> Callable[[str], list[str]]:
     return with_unit(option, "ep")
 
 
+TRUTHS = {"True": True, "False": False}
+"""What CUT's options that are on or off are followed by."""
 EPOCHS = {"cut": ("200", "200"), "dcgan": ("100", "0"), "fastcut": ("150", "50")}
 """What published code takes for --n_epochs and --n_epochs_decay where these are not 100 and 100.
 The DCGAN example has no decay: its --niter is all epochs."""
@@ -178,6 +189,11 @@ def accept_reference_spellings(argv: list[str]) -> list[str]:
             continue
         if argv[:2] == ["train", "pix2pix"] and value == "colorization":
             turned += ["--colorization"] if "--colorization" not in turned else []
+            continue
+        if argv[:1] == ["train"] and argv[1:2] in (["cut"], ["fastcut"]) and name in OTHERWISE:
+            raise InputError(f"{token}: {OTHERWISE[name]}")
+        if value in TRUTHS:
+            turned.append(f"--{name}" if TRUTHS[value] else f"--no-{name}")
             continue
         if argv[:1] == ["train"] and name in REFUSED:
             raise InputError(f"{token}: {REFUSED[name]}")
@@ -247,12 +263,16 @@ def split_values(argv: list[str]) -> list[tuple[str, str | None]]:
         elif "=" in token:
             option, _, value = token.partition("=")
             pairs.append((option, value))
-        elif at < len(argv) and not argv[at].startswith("--") and takes_value(token):
+        elif at < len(argv) and (argv[at] in TRUTHS or takes_its_own(token, argv[at])):
             pairs.append((token, argv[at]))
             at += 1
         else:
             pairs.append((token, None))
     return pairs
+
+
+def takes_its_own(token: str, following: str) -> bool:
+    return not following.startswith("--") and takes_value(token)
 
 
 def takes_value(token: str) -> bool:

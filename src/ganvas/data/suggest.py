@@ -89,9 +89,16 @@ def suggested(
         shown = halves(training) if paired and layout.kind != "unpaired" else training
         lines += command(name, kind, source, parts, shown, most)
         lines += [f"  {pairs}"] * paired
+    if layout.kind == "paired" and pairs and (apart := by_halves(methods)):
+        lines.append(f"  without their pairs, from the halves, learn {', '.join(apart)}")
     if layout.kind == "labelled" and takes:
         lines.append(f"  --conditional learns the {len(training)} classes too")
     return lines
+
+
+def by_halves(methods: Mapping[str, Trains]) -> list[str]:
+    """Methods for unpaired pictures, which learn from the halves of pairs too."""
+    return [n for n, kind in methods.items() if kind.data == "unpaired" and not kind.baseline]
 
 
 def wants(kind: Trains) -> str:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganvas.clock import Duration
 from ganvas.config import option_name
 from ganvas.errors import InputError
 from ganvas.losses import full, total
@@ -72,6 +73,11 @@ class Config(DoubledSizes, TranslationSettings):
                     f"--{option_name(name)} {getattr(self, name)}: must be at most {most} at "
                     f"--size {self.size}, so that a layer is left for both to share"
                 )
+
+    def interval(self, name: str) -> Duration:
+        """Previews search too, and so come less often where nothing is said."""
+        seldom = name == "preview_every" and self.preview_every is None
+        return self.span * (1 / 10) if seldom else super().interval(name)
 
     def shaped_by(self, player: str) -> tuple[str, ...]:
         own = ("nz", "ngf", "own_G") if player == "G" else ("ndf", "own_D")
@@ -297,6 +303,6 @@ class CoGAN(Translator):
         return [
             "cogan has no network from picture to picture: to translate is to search for each "
             f"picture's latent, {c.search_steps} steps from {c.search_starts} starts, and takes "
-            "accordingly long",
+            "accordingly long, previews and evaluations too",
             *super().notes,
         ]
