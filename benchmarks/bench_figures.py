@@ -15,6 +15,7 @@ from ganvas.inference.side_by_side import Column, Sheet, Wanted, side_by_side
 from ganvas.runs.directory import Run
 
 GAP, HEAD = 2, 14
+SHORT = {"Feature loss": "Feature", " cycle": "", "/ALI": ""}
 
 
 def sheets_of(bench: Path, count: int, paired: bool) -> list[Sheet]:
@@ -53,9 +54,10 @@ def beside(sheet: Sheet, count: int) -> Image.Image:
     )
     pen, font = ImageDraw.Draw(whole), ImageFont.load_default(9)
     for i, column in enumerate(columns):
-        pen.text(
-            (i * (width + GAP), 1), column.title.replace("Feature loss", "Feature"), "black", font
-        )
+        name = column.title
+        for long, short in SHORT.items():
+            name = name.replace(long, short)
+        pen.text((i * (width + GAP), 1), name, "black", font)
         for j, picture in enumerate(column.pictures):
             place = (i * (width + GAP), HEAD + j * (height + GAP))
             whole.paste(picture.convert("RGB"), place)
@@ -79,10 +81,10 @@ def main() -> None:
             if found and not row.startswith("Real "):
                 columns += [sheet.columns[0], found[0]]
         if columns:
-            strip(columns, given.scale).save(f"{given.out}-{slug(row)}.png", optimize=True)
+            strip(columns, given.scale).save(f"{given.out}-{slug(row)}.jpg", quality=92)
     for sheet in sheets:
         way = sheet.title.replace(" → ", "to")
-        beside(sheet, min(given.count, 3)).save(f"{given.out}-{way}.png", optimize=True)
+        beside(sheet, min(given.count, 3)).save(f"{given.out}-{way}.jpg", quality=92)
 
 
 if __name__ == "__main__":
