@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ganvas.bench.bench import forecast
 from ganvas.bench.jobs import Job, check_sources, jobs_of
 from ganvas.bench.plan import BUILT_IN, Plan, figure_in, plan_of, read_plan, slug
 from ganvas.cli.bench import settings_said
@@ -121,6 +122,15 @@ def test_a_setting_that_some_methods_lack_is_said_and_one_that_all_lack_is_refus
     assert said == ["Pairs: pix2pix has no --lambda-identity; it keeps to its own"]
     with pytest.raises(InputError, match=r"settings: nggf: no method of these rows has it.*ngf"):
         jobs_of(plan(settings={"nggf": 3}), {})
+
+
+@pytest.mark.parametrize(
+    ("duration", "at_once", "told"),
+    [("4min", 1, "about 12 min"), ("2h", 2, "about 180 min"), ("3ep", 1, "")],
+)
+def test_how_long_it_will_take_is_told_where_lengths_are_times(duration, at_once, told):
+    assert told in forecast(list(jobs(plan(duration=duration)).values()), at_once)
+    assert bool(told) == bool(forecast(list(jobs(plan(duration=duration)).values()), at_once))
 
 
 def test_a_job_says_the_command_that_trains_the_same():

@@ -20,6 +20,7 @@ from ganvas.clock import Duration
 from ganvas.runs.files import write_whole
 
 Say = Callable[[str], object]
+MINUTES = {"min": 1, "h": 60}
 TABLES, VALUES = "bench.md", "bench.json"
 
 
@@ -85,7 +86,7 @@ def forecast(jobs: list[Job], at_once: int) -> str:
     spans = [Duration.parse(str(job.given.get("duration", "1ep"))) for job in jobs]
     if not jobs or not all(span.is_time for span in spans):
         return ""
-    minutes = sum(span.amount for span in spans) / 60 / at_once
+    minutes = sum(span.amount * MINUTES[span.unit] for span in spans) / at_once
     return f", about {minutes:.0f} min and what judging takes"
 
 
