@@ -260,6 +260,12 @@ def judged_whole_both_ways(method: Any, batch: dict[str, Tensor]) -> dict[str, J
     return {name: (D, real, fake, 1.0) for name, (D, real, fake, _) in seen.items()}
 
 
+def judged_mirrored_or_not(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
+    x, y = batch["A"], batch["B"]
+    y_ = method.G(x.flip(3) if method.mirrored() else x)
+    return {"D": (method.D, y, y_.detach(), 1.0)}
+
+
 def judged_one_way(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
     return {"D": (method.D, batch["B"], method.G(batch["A"]).detach(), 0.5)}
 
@@ -292,12 +298,12 @@ def judged_coupled(method: Any, batch: dict[str, Tensor]) -> dict[str, Judged]:
 JUDGED: dict[str, Callable[[Any, dict[str, Tensor]], dict[str, Judged]]] = {
     "bigan": judged_as_two_kinds_of_pairs,
     "cogan": judged_coupled,
-    "cut": judged_one_way,
+    "cut": judged_mirrored_or_not,
     "cyclegan": judged_both_ways,
     "dcgan": judged_from_noise,
     "discogan": judged_both_ways,
     "dualgan": judged_whole_both_ways,
-    "fastcut": judged_one_way,
+    "fastcut": judged_mirrored_or_not,
     "featgan": judged_one_way,
     "pix2pix": judged_in_pairs,
     "r3gan": judged_as_drawn,
