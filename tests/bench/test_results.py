@@ -161,7 +161,7 @@ def test_the_order_is_laid_beside_the_papers(tmp_path: Path):
     }  # fmt: skip
     (sentence,) = only_table(scores(of, tmp_path, rows)).agreement
     assert sentence == (
-        "pixel-accuracy: 2 of 3 pairs of rows stand as published, 1 stand the other way round: "
+        "pixel-accuracy: 2 of 3 pairs of rows stand as published, 1 the other way round: "
         "Theirs above Old"
     )
 
@@ -174,7 +174,7 @@ def test_differences_within_the_spread_agree_with_nobody(tmp_path: Path):
     }  # fmt: skip
     (sentence,) = only_table(scores(of, tmp_path, rows)).agreement
     assert sentence == (
-        "pixel-accuracy: 0 of 1 pairs of rows stand as published, 1 are within their spreads"
+        "pixel-accuracy: 0 of 1 pairs of rows stand as published, 1 within their spreads"
     )
 
 

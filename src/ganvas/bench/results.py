@@ -259,8 +259,8 @@ def agreement_of(
             continue
         count = alike + tied + len(apart)
         text = f"{metric}: {alike} of {count} pairs of rows stand as published"
-        text += f", {tied} are within their spreads" if tied else ""
-        text += f", {len(apart)} stand the other way round: {'; '.join(apart)}" if apart else ""
+        text += f", {tied} within their spreads" if tied else ""
+        text += f", {len(apart)} the other way round: {'; '.join(apart)}" if apart else ""
         if all(cell.spread is None for _, cell, _ in rows):
             text += " (of one seed each: nothing says how far chance goes)"
         said.append(text)
