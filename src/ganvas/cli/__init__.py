@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     except InputError as error:
         return complain(str(error))
     except KeyboardInterrupt as interruption:
-        print(str(interruption) or "ganvas: stopped", file=sys.stderr)
+        say_once(str(interruption) or "ganvas: stopped")
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output, `head` for instance, has seen enough.
@@ -75,8 +75,20 @@ def plainly(error: CycloptsError) -> str:
 
 
 def complain(text: str) -> int:
-    print(f"ganvas: {' '.join(text.split())}", file=sys.stderr)
+    say_once(f"ganvas: {' '.join(text.split())}")
     return INPUT_AT_FAULT
+
+
+def say_once(text: str) -> None:
+    """On stderr; where several processes train together, by one for all."""
+    if "WORLD_SIZE" not in os.environ:  # torch need not be there to say what is wrong with a word
+        print(text, file=sys.stderr)
+        return
+    from ganvas.engine import one_voice
+
+    with one_voice() as speaks:
+        if speaks:
+            print(text, file=sys.stderr, flush=True)
 
 
 def entry() -> None:
