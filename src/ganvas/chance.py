@@ -1,5 +1,5 @@
-"""Chance in a step that may be given a part of a batch only: draws for each picture are made for the
-whole batch, and a part takes its own. So what a picture meets does not depend on how many parts
+"""Chance in a step that may be given a part of a batch only: draws for each picture are made for
+the whole batch, and a part takes its own. So what a picture meets does not depend on how many parts
 there are.
 """
 

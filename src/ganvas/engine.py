@@ -46,22 +46,8 @@ class Processes:
             InputError: it is not said where the others are, or they are not there.
         """
         index, count = place_among()
-        if count > 1 and not dist.is_initialized():
-            store, both = meeting(), torch.cuda.is_available()
-            try:
-                dist.init_process_group(
-                    "cpu:gloo,cuda:nccl" if both else "gloo",
-                    store=store,
-                    rank=index,
-                    world_size=count,
-                    timeout=PATIENCE,
-                )
-            except (RuntimeError, ValueError) as error:
-                reason = str(error).splitlines()[0]
-                raise InputError(
-                    f"{count} processes were started, and do not find one another ({reason})"
-                ) from None
-            atexit.register(part)
+        if count > 1:
+            _ = group()
         return cls(index, count)
 
     @property
@@ -81,7 +67,7 @@ class Processes:
         for few in buckets(tensors):
             flat = torch.cat([t.reshape(-1) for t in few])
             with others_heard():
-                dist.all_reduce(flat)
+                dist.all_reduce(flat, group=group())
             parts = (flat / self.count).split([t.numel() for t in few])
             for tensor, mean in zip(few, parts, strict=True):
                 tensor.copy_(mean.view(tensor.shape))
@@ -92,7 +78,7 @@ class Processes:
             return x
         found = [torch.empty_like(x) for _ in range(self.count)]
         with others_heard():
-            dist.all_gather(found, x.contiguous())
+            dist.all_gather(found, x.contiguous(), group=group())
         return torch.cat(found)
 
     @torch.no_grad()
@@ -103,7 +89,7 @@ class Processes:
         for few in buckets(tensors):
             flat = torch.cat([t.reshape(-1) for t in few])
             with others_heard():
-                dist.broadcast(flat, 0)
+                dist.broadcast(flat, 0, group=group())
             for tensor, theirs in zip(few, flat.split([t.numel() for t in few]), strict=True):
                 tensor.copy_(theirs.view(tensor.shape))
 
@@ -113,7 +99,7 @@ class Processes:
             return stop, seconds
         told = torch.tensor([float(stop), seconds if self.first else 0.0], dtype=torch.float64)
         with others_heard():
-            dist.all_reduce(told, dist.ReduceOp.MAX)
+            dist.all_reduce(told, dist.ReduceOp.MAX, group=group())
         return bool(told[0]), float(told[1])
 
     def first_does(self, work: Callable[[], Answer]) -> Answer:
@@ -127,7 +113,7 @@ class Processes:
             except Exception as error:
                 told[1] = error
         with others_heard():
-            dist.broadcast_object_list(told, 0)
+            dist.broadcast_object_list(told, 0, group=group())
         if told[1] is not None:
             raise told[1]
         return told[0]
@@ -138,7 +124,7 @@ class Processes:
             return [own]
         found: list[Any] | None = [None] * self.count if self.first else None
         with others_heard():
-            dist.gather_object(own, found, 0)
+            dist.gather_object(own, found, 0, group=group())
         return found or []
 
     def refuse_unlike(self, own: object, sentence: str) -> None:
@@ -151,7 +137,7 @@ class Processes:
             return
         found: list[Any] = [None] * self.count
         with others_heard():
-            dist.all_gather_object(found, own)
+            dist.all_gather_object(found, own, group=group())
         if any(other != found[0] for other in found):
             raise InputError(sentence)
 
@@ -215,6 +201,30 @@ def meeting() -> dist.Store:
             f"MASTER_ADDR:MASTER_PORT {where}: not all processes have met there "
             f"({str(error).splitlines()[0]})"
         ) from None
+
+
+@cache
+def group() -> dist.ProcessGroup | None:
+    """All processes, who are met here at the first call.
+
+    Raises:
+        InputError: they are not there.
+    """
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    if dist.is_initialized():  # by the launcher, which may not have thought of CPUs
+        return dist.new_group(backend=backend, timeout=PATIENCE)
+    (index, count), store = place_among(), meeting()
+    try:
+        dist.init_process_group(
+            backend, store=store, rank=index, world_size=count, timeout=PATIENCE
+        )
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{count} processes were started, and do not find one another ({reason})"
+        ) from None
+    atexit.register(part)
+    return dist.group.WORLD
 
 
 def part() -> None:
@@ -356,7 +366,7 @@ def own_device(name: str, processes: Processes) -> str:
     known = str(torch.cuda.get_device_properties(own).uuid) if own < shown else ""
     found: list[Any] = [None] * processes.count
     with others_heard():
-        dist.all_gather_object(found, (socket.gethostname(), known))
+        dist.all_gather_object(found, (socket.gethostname(), known), group=group())
     there = {gpu for gpu in found if gpu[1]}
     if len(there) < processes.count:
         raise InputError(

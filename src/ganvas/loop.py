@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -226,7 +227,7 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
             saved = stop or best or ((numbered or latest) and refuse_if_diverged(t) == 0)
             if saved:
                 snapshot(t, log)
-                processes.first_does(lambda: name_latest(t, numbered, bool(best)))
+                processes.first_does(partial(name_latest, t, numbered, bool(best)))
             watcher.stepped(t)
             if stop and not t.finished:
                 preview(t, log)
