@@ -45,7 +45,7 @@ CASES: dict[str, dict[str, Any]] = {
 """Settings with chance of every kind, and nothing that looks at several pictures at once."""
 
 FREE = ("first.epilogue.bias", "loss fm_A", "loss fm_B")
-"""A bias that a norm takes out again, whose gradient is rounding alone, which Adam makes steps of; and
+"""A bias that a norm takes out again, of whose gradient, rounding alone, Adam makes steps; and
 losses of means over a batch."""
 
 
@@ -131,7 +131,7 @@ def settings(folder: Path, **more: Any) -> dict[str, Any]:
         "ndf": 4,
         "n_blocks": 1,
         "n_layers": 2,
-        "pool_size": 3,
+        "pool_size": 8,
         "batch_size": 2,
         "log_every": "3it",
         "preview_every": "5it",
@@ -210,10 +210,28 @@ def test_another_number_of_processes_goes_on_and_says_so(
     assert said.read_text().count(f"note: trained in {before} process") == 1
     found = everything(run)
     assert found["clock"] == 18
-    # Pictures that were held go on to be held, and there is room for three in all, or twice two.
+    # Pictures that were held go on to be held, and there is room for eight in all.
     pools = found["state"].get("pools", [found["state"]["method"]["buffers"]])
-    assert [len(pool["pool_x.images"]) for pool in pools] == ([3] if after == 1 else [2, 2])
+    assert [len(pool["pool_x.images"]) for pool in pools] == ([8] if after == 1 else [4, 4])
     assert held["pool_x.images"].shape[1:] == pools[-1]["pool_x.images"].shape[1:]
+
+
+def test_the_log_of_two_processes_is_that_of_one(never_stopped, pictures, tmp_path):
+    trained(tmp_path / "run", pictures)
+    one, two = (read_log(run / "log.jsonl")[0] for run in (tmp_path / "run", never_stopped))
+    assert one["iterations"] == two["iterations"] == 3
+    assert two["losses"] == pytest.approx(one["losses"], rel=1e-3)
+    assert two["lr"] == one["lr"]
+
+
+def test_what_uses_a_run_is_left_to_the_first_process(monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    assert main(["methods", "dcgan"]) == 0
+    assert capsys.readouterr().err == "ganvas: methods: left to the first of 2 processes\n"
+    monkeypatch.setenv("RANK", "0")
+    assert main(["methods", "dcgan"]) == 0
+    assert "--batch-size" in capsys.readouterr().out
 
 
 def test_a_fault_is_told_once_by_all(tmp_path):

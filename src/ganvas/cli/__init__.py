@@ -93,6 +93,8 @@ def left_to_the_first(command: str) -> bool:
     index, count = place_among()
     if index:
         print(f"ganvas: {command}: left to the first of {count} processes", file=sys.stderr)
+    else:  # nor are there others for what it starts, as a bench starts trainings
+        del os.environ["WORLD_SIZE"]
     return index > 0
 
 
