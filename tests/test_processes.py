@@ -25,7 +25,7 @@ from ganvas.methods import METHODS, method_class
 from ganvas.methods.base import Method
 from ganvas.training import dry_run, refuse_unequal_parts, settings_of
 
-STEPS = 3
+STEPS = 2
 CASES: dict[str, dict[str, Any]] = {
     "bigan": {"dropout": True},
     "cogan": {},
@@ -65,6 +65,7 @@ def steps_of(name: str, processes: Processes) -> dict[str, Tensor]:
     for counter, value in list(method.named_buffers(recurse=False)):
         setattr(method, counter, value.float())  # as Adam wants what it is told of skipped steps
     method.even_out, method.joined = processes.average, processes.joined
+    losses: dict[str, Tensor] = {}
     for step in range(STEPS):
         torch.manual_seed(100 + step)
         each = 2 // processes.count

@@ -181,7 +181,7 @@ def place_among() -> tuple[int, int]:
 
 
 @cache
-def meeting() -> dist.Store:
+def meeting() -> Any:
     """Where processes leave word for one another: at MASTER_ADDR and MASTER_PORT.
 
     Raises:
@@ -194,7 +194,7 @@ def meeting() -> dist.Store:
             "torchrun, or set what it sets"
         )
     try:
-        return next(dist.rendezvous("env://"))[0]
+        return next(dist.rendezvous("env://"))[0]  # pyright: ignore[reportPrivateImportUsage]
     except (RuntimeError, ValueError) as error:
         where = ":".join(os.environ[name] for name in ("MASTER_ADDR", "MASTER_PORT"))
         raise InputError(
@@ -204,7 +204,7 @@ def meeting() -> dist.Store:
 
 
 @cache
-def group() -> dist.ProcessGroup | None:
+def group() -> Any:
     """All processes, who are met here at the first call.
 
     Raises:
