@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "ganvas"
-HELPERS = {"errors", "clock", "colour", "config", "schedules", "pictures", "scales"}
+HELPERS = {"errors", "chance", "clock", "colour", "config", "schedules", "pictures", "scales"}
 MAY_IMPORT = {
     "errors": set(),
+    "chance": set(),
     "clock": {"errors"},
     "schedules": {"clock"},
     "config": {"errors", "clock", "schedules"},
@@ -32,7 +33,7 @@ MAY_IMPORT = {
     "training": HELPERS
     | {"methods", "data", "runs", "engine", "loop", "weights", "auto", "rehearsal", "judging"},
     "inference": HELPERS | {"methods", "data", "runs", "engine", "networks", "losses"},
-    "progress": HELPERS | {"runs", "loop"},
+    "progress": HELPERS | {"runs", "loop", "engine"},
     "bench": {"*"},
     "api": HELPERS
     | {"methods", "runs", "training", "inference", "progress", "weights", "evaluation", "engine"},

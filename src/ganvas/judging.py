@@ -44,14 +44,25 @@ class Standing:
 class Judging:
     """The evaluations that --eval-every asks for."""
 
-    def __init__(self, method: Method, config: Settings, say: Say = lambda text: None) -> None:
+    def __init__(
+        self,
+        method: Method,
+        config: Settings,
+        say: Say = lambda text: None,
+        judges: bool = True,
+    ) -> None:
+        """One that does not judge is told what another found: its `standing`."""
+        self.config, self.say = config, say
+        self.by, self.standing = "", Standing()
+        self.first: list[Result] = []
+        if not judges:
+            return
         names = None if config.eval_metrics is None else config.eval_metrics.split(",")
         options = Options(metrics=names, count=config.eval_count, inception=config.inception)
         try:
             self.judge = Judge(method, None, options, say)
         except InputError as error:
             raise InputError(str(error).replace("--metrics", "--eval-metrics")) from None
-        self.config, self.say = config, say
         keys = self.judge.choice.keys
         able = [key for key in keys if METRICS[key].better]
         wanted = config.best_by or (USUAL if USUAL in keys else next(iter(able), keys[0]))
@@ -60,8 +71,7 @@ class Judging:
             raise InputError(
                 f"--best-by {wanted}: {why}; there are {', '.join(able)} (--eval-metrics)"
             )
-        self.by, self.standing = wanted, Standing()
-        self.first: list[Result] = []
+        self.by = wanted
 
     def begin(self, method: Method, clock: Clock) -> None:
         """Judge the networks before their first step: where curves begin, and the proof that all

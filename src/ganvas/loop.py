@@ -4,10 +4,14 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, Protocol
+
+import torch
+from torch import Tensor
 
 from ganvas.clock import Clock, Duration
 from ganvas.config import Settings
@@ -97,8 +101,11 @@ class Training:
     origin: dict[str, Any] | None = None
     """Of the weights that it began with: files and networks, for the record."""
 
-    def state(self, log: Log) -> dict[str, Any]:
-        return {
+    def state(self, log: Log, pools: Sequence[Mapping[str, Tensor]] = ()) -> dict[str, Any]:
+        """`pools` are those of all processes, where there are several."""
+        count = self.engine.processes.count
+        several = {"processes": count, "pools": list(pools)} if count > 1 else {}
+        return several | {
             "format": STATE_FORMAT,
             "method": self.method.training_state(),
             "clock": asdict(self.clock),
@@ -125,6 +132,7 @@ class Training:
                 "cannot go on from exactly; its snapshots can still be used"
             )
         self.method.load_training_state(state["method"])
+        self.load_pools(state.get("pools") or [self.method.pools()])
         # Snapshots from before batches could change do not say how large the last one was.
         self.clock = Clock(**{"latest": self.config.batch_size} | state["clock"])
         self.meter = Meter(**state["meter"]).to(self.engine.device)
@@ -136,7 +144,21 @@ class Training:
         if self.judging:
             # Snapshots from before there were evaluations do not say.
             self.judging.standing = Standing(**state.get("standing", {}))
-        log.rewind(state["log"])
+        if self.engine.processes.first:
+            log.rewind(state["log"])
+
+    def load_pools(self, pools: Sequence[Mapping[str, Tensor]]) -> None:
+        """Take this process's own, of those of all; dealt out anew where there are not as many."""
+        processes, own = self.engine.processes, pools[0]
+        if len(pools) == processes.count:
+            own = pools[processes.index]
+        elif own:
+            # In turn, so that each gets as old ones as every other.
+            held = {name: [image for pool in pools for image in pool[name]] for name in own}
+            dealt = {name: x[processes.index :: processes.count] for name, x in held.items()}
+            own = {name: torch.stack(x) if x else own[name][:0] for name, x in dealt.items()}
+        with processes.share(processes.count):
+            self.method.load_pools(own)
 
     @property
     def young(self) -> bool:
@@ -159,7 +181,8 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
     if judging:
         every["eval"] = c.interval("eval_every")
     ema = None if c.ema is None else Duration.parse(c.ema, "ema")
-    batches = t.data.batches(t.clock.images)
+    processes = t.engine.processes
+    batches = t.data.batches(t.clock.images, (processes.index, processes.count))
     began = time.perf_counter() - t.clock.seconds
     saved = False
 
@@ -173,8 +196,10 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
                 seed_step(c.seed, t.clock.iterations)
                 t.method.plan(t.clock)
                 t.method.set_rate(t.schedule.factor(t.clock))
-                with t.engine.autocast():
+                with t.engine.autocast(), processes.share(size):
                     losses = t.method.step(batch)
+                seen = [*losses.values(), *t.method.vitals.values()]
+                processes.average(seen + t.method.running_statistics())
                 t.clock.tick(size)
                 t.clock.ticks = c.ticks_at(t.clock.images)
                 if ema:
@@ -182,14 +207,14 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
                 t.schedule.saw(losses, before, t.clock)
                 t.meter.add(losses)
                 t.vitals.add(t.method.vitals)
-            t.clock.seconds = time.perf_counter() - began
+            seconds = time.perf_counter() - began
+            stop, t.clock.seconds = processes.agree(stopping.is_set(), seconds)
 
             # In this order, so that a line has what the pictures of the same step say.
             if every["preview"].passed_between(before, t.clock):
                 preview(t, log)
             if every["log"].passed_between(before, t.clock):
                 write_log(t, log, watcher)
-            stop = stopping.is_set()
             numbered = every["snapshot"].passed_between(before, t.clock)
             latest = every["latest"].passed_between(before, t.clock)
             # While steps are being skipped, the last good snapshot is worth more than this one.
@@ -197,21 +222,16 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
                 judging is not None
                 and every["eval"].passed_between(before, t.clock)
                 and refuse_if_diverged(t) == 0
-                and judging.evaluate(t.method, t.run, t.clock)
+                and evaluate(t, judging)
             )
             saved = stop or best or ((numbered or latest) and refuse_if_diverged(t) == 0)
             if saved:
                 snapshot(t, log)
-            if judging and best:
-                judging.keep(t.run, t.clock)
-            if saved and numbered:
-                keep_latest_as(t.run, t.clock.label)
-                drop_old(t.run, c.keep)
+                processes.first_does(partial(name_latest, t, numbered, bool(best)))
             watcher.stepped(t)
             if stop and not t.finished:
                 preview(t, log)
-                log.close()
-                write_report(t.run.path)
+                finish(t, log)
                 raise Interrupted(str(t.run.path))
 
     refuse_if_diverged(t)
@@ -221,8 +241,7 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
     preview(t, log)
     if t.meter.sums:
         write_log(t, log, watcher)
-    log.close()
-    write_report(t.run.path)
+    finish(t, log)
 
 
 def half_life_images(ema: Duration, training: Training) -> float:
@@ -255,7 +274,8 @@ def write_log(training: Training, log: Log, watcher: Watcher) -> None:
         "diagnosis": t.diagnosis + diagnose_numbers(t.history, c),
         "time": t.watch.report(t.clock.seconds) | {"memory": t.engine.memory()},
     }
-    log.write(entry, Place.of(t.clock, t.clock.latest, c.span))
+    place = Place.of(t.clock, t.clock.latest, c.span)
+    t.engine.processes.first_does(lambda: log.write(entry, place))
     t.meter.clear()
     t.vitals.clear()
     t.watch = Stopwatch(since=t.clock.seconds)
@@ -273,7 +293,7 @@ def refuse_if_diverged(training: Training) -> int:
     streaks = t.method.skipped_in_a_row()
     player = max(streaks, key=lambda name: streaks[name])
     if streaks[player] >= MAX_SKIPPED_IN_A_ROW:
-        write_report(t.run.path)
+        t.engine.processes.first_does(lambda: write_report(t.run.path))
         found = t.run.snapshot()
         good = "the last snapshot is good" if found else "there is no snapshot from before"
         raise Diverged(
@@ -287,24 +307,69 @@ def refuse_if_diverged(training: Training) -> int:
 def preview(training: Training, log: Log) -> None:
     """Write the fixed pictures as the networks turn them now."""
     t = training
+    seen = t.engine.processes.first_does(lambda: previewed(t, log))
+    t.most_varied, t.diagnosis = seen
+
+
+def previewed(training: Training, log: Log) -> tuple[float, list[str]]:
+    """Do that: the greatest variety so far, and what there is reason to say."""
+    t = training
     batch = t.engine.place_batch(t.data.fixed)
     t.method.eval()
     with t.engine.autocast():
         pictures = t.method.preview(batch)
     t.method.train()
     real = {} if t.method.shows_real else {f"real_{name}": x for name, x in batch.items()}
-    t.most_varied = max(t.most_varied, variety_of(pictures | real) or 0.0)
-    seen = (pictures | real, t.config, t.clock.images, t.most_varied)
-    t.diagnosis = [] if t.young else diagnose_pictures(*seen)
+    most_varied = max(t.most_varied, variety_of(pictures | real) or 0.0)
+    seen = (pictures | real, t.config, t.clock.images, most_varied)
+    diagnosis = [] if t.young else diagnose_pictures(*seen)
     image = write_sample(t.run.samples, t.clock, pictures)
     log.picture(image, t.clock)
+    return most_varied, diagnosis
+
+
+def evaluate(training: Training, judging: Judging) -> bool:
+    """Judge the networks: whether they are to be kept."""
+    t = training
+
+    def judged() -> tuple[bool, Standing]:
+        return judging.evaluate(t.method, t.run, t.clock), judging.standing
+
+    best, judging.standing = t.engine.processes.first_does(judged)
+    return best
 
 
 def snapshot(training: Training, log: Log) -> None:
     t = training
     t.engine.wait()
-    description = describe_model(t.method, t.clock)
-    write_latest(t.run, t.method.state_dict(), description, t.state(log))
+    processes, own = t.engine.processes, t.method.pools()
+    pools = processes.gathered({name: x.cpu() for name, x in own.items()}) if own else []
+
+    def write() -> None:
+        description = describe_model(t.method, t.clock)
+        write_latest(t.run, t.method.state_dict(), description, t.state(log, pools))
+
+    processes.first_does(write)
+
+
+def name_latest(training: Training, numbered: bool, best: bool) -> None:
+    """Give snapshots/latest its other names: that of the clock, those of the best."""
+    t = training
+    if t.judging and best:
+        t.judging.keep(t.run, t.clock)
+    if numbered:
+        keep_latest_as(t.run, t.clock.label)
+        drop_old(t.run, t.config.keep)
+
+
+def finish(training: Training, log: Log) -> None:
+    """The end of a session: all processes leave when the last word is written."""
+
+    def write() -> None:
+        log.close()
+        write_report(training.run.path)
+
+    training.engine.processes.first_does(write)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from ganvas.config import option_name
+from ganvas.engine import place_among
 from ganvas.loop import Interrupted, Training, forecast
 from ganvas.runs.describe import parameters
 from ganvas.runs.lines import LINES, Place
@@ -30,7 +31,9 @@ class Bar:
     """A progress bar with pictures per second, data-wait share and time left."""
 
     def __init__(self) -> None:
-        self.console = Console(highlight=False, soft_wrap=True)
+        # Of several processes the first speaks for all.
+        quiet = place_among()[0] > 0
+        self.console = Console(highlight=False, soft_wrap=True, quiet=quiet)
         self.progress = Watched(
             TextColumn("{task.description}"),
             BarColumn(),

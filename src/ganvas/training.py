@@ -3,11 +3,12 @@
 import errno
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from ganvas.auto import AUTO, picked
 from ganvas.clock import Clock, Duration
@@ -16,7 +17,7 @@ from ganvas.data.opening import open_training_set
 from ganvas.data.samples import suggested
 from ganvas.data.sources import located
 from ganvas.data.training_set import TrainingSet
-from ganvas.engine import Engine
+from ganvas.engine import Engine, Processes, place_among
 from ganvas.errors import InputError
 from ganvas.judging import Judging, rewind
 from ganvas.loop import Nobody, Training, Watcher, loop, preview
@@ -75,14 +76,17 @@ def settings_of(
     return kind.Config.from_mapping(fitting | preset | taken | given)
 
 
-def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:
+def train(method: str, config_as_given: Settings, watcher: Watcher | None = None) -> Run:
     """Train a method from the beginning, into a new run directory.
 
     Raises:
         InputError: the settings, the data or the run directory do not allow it.
         Interrupted: it was stopped; the run holds a snapshot and can be resumed.
     """
-    watcher = watcher or Nobody()
+    processes = Processes.join()
+    # What was measured here, as by the preset auto, may be otherwise elsewhere.
+    config = processes.first_does(lambda: config_as_given)
+    watcher = (watcher if processes.first else None) or Nobody()
     run = Run.plan(config.out, method, config.data)
     training = prepare(method, config, watcher, run)
     # Absolute in the record, so that the run can be resumed from any folder.
@@ -91,23 +95,36 @@ def train(method: str, config: Settings, watcher: Watcher | None = None) -> Run:
     for name in training.method.borrowed.values():
         if (file := getattr(config, name)) is not None:
             setattr(config, name, str(Path(file).expanduser().absolute()))
-    with full_disk_said(run):
+
+    def made() -> Path:
         run.make()
-        with run.locked():
-            if is_run(run.path):
+        return run.path
+
+    with full_disk_said(run):
+        run.path = processes.first_does(made)
+        with held(run, processes):
+            if processes.first_does(lambda: is_run(run.path)):
                 raise InputError(f"--out {run.path}: another training has begun there meanwhile")
             begin(training, method, watcher)
     return run
 
 
+def held(run: Run, processes: Processes) -> AbstractContextManager[None]:
+    """The run's lock, which the first process holds for all."""
+    return run.locked() if processes.first else nullcontext()
+
+
 def begin(training: Training, method: str, watcher: Watcher) -> None:
     """The first session of a run: its record, the first preview, the loop."""
-    t = training
-    where = t.engine.description
-    t.run.write_record(describe_run(method, t.config, t.method, t.data, where, t.origin))
-    watcher.beginning(t)
+    t, where = training, training.engine.description
     log = Log(t.run.path, t.config.tensorboard, t.method.dialect)
-    log.begin(t.clock)
+
+    def write() -> None:
+        t.run.write_record(describe_run(method, t.config, t.method, t.data, where, t.origin))
+        watcher.beginning(t)
+        log.begin(t.clock)
+
+    t.engine.processes.first_does(write)
     first_pictures(t, log)
     keep_start(t, log)
     loop(t, log, watcher)
@@ -116,21 +133,21 @@ def begin(training: Training, method: str, watcher: Watcher) -> None:
 def keep_start(training: Training, log: Log) -> None:
     """A snapshot of what came from outside, which resuming shall not need any more; and of
     networks that are judged, which are the best so far."""
-    t = training
-    if t.judging:
-        t.judging.write_first(t.run, t.clock)
+    t, processes = training, training.engine.processes
+    if judging := t.judging:
+        processes.first_does(lambda: judging.write_first(t.run, t.clock))
     lent = any("file" in about for about in t.method.fixed.values())
     if t.judging or t.origin is not None or lent:
         snapshot_now(t, log)
-    if t.judging:
-        t.judging.keep(t.run, t.clock)
+    if judging:
+        processes.first_does(lambda: judging.keep(t.run, t.clock))
 
 
 def first_pictures(training: Training, log: Log) -> None:
     """What the networks make before their first step, and the real pictures to lay beside it."""
     t = training
     if not t.method.shows_real:
-        write_reals(t.run.path, t.data.fixed)
+        t.engine.processes.first_does(lambda: write_reals(t.run.path, t.data.fixed))
     preview(t, log)
 
 
@@ -141,6 +158,11 @@ def dry_run(method: str, config: Settings, watcher: Watcher) -> Rehearsal:
     Raises:
         InputError: as `train` would.
     """
+    if (count := place_among()[1]) > 1:
+        raise InputError(
+            f"--dry-run: measures what one process does, and {count} were started; start one, with "
+            "its part of --batch-size"
+        )
     t = prepare(method, config, watcher, Run(config.out or "dry run"), rehearsed=True)
     watcher.beginning(t)
     return rehearse(t, watcher)
@@ -162,7 +184,8 @@ def resume(
     Raises:
         InputError: it is no run, or its pictures are not those it was trained on.
     """
-    watcher = watcher or Nobody()
+    processes = Processes.join()
+    watcher = (watcher if processes.first else None) or Nobody()
     run = Run.open(path)
     record = run.record
     kind = method_class(record["method"])
@@ -175,7 +198,7 @@ def resume(
     given = {name: value for name, value in given.items() if value is not None}
     kind.Config.from_mapping(record["settings"], f"{run.path}/config.yaml")
     config = kind.Config.from_mapping(record["settings"] | given)
-    with run.locked(), full_disk_said(run):
+    with held(run, processes), full_disk_said(run):
         snapshot = run.snapshot()
         training = prepare(record["method"], config, watcher, run, fresh=snapshot is None)
         check_fingerprint(record, training.data, config.data)
@@ -185,11 +208,24 @@ def resume(
         log = Log(run.path, config.tensorboard, kind.dialect)
         if snapshot is not None:
             load_weights(training.method, snapshot / "model.safetensors")
-            training.load_state(load_state(snapshot), log)
-            finish_saving(training)
-        else:
-            log.rewind({})
-        rewind(run, training.clock.images if snapshot else -1)
+            state = load_state(snapshot)
+            training.load_state(state, log)
+            say_other_number(state.get("processes", 1), processes.count, watcher)
+        stands = training.clock.images if snapshot else -1
+        processes.refuse_unlike(
+            stands,
+            f"{run.path}: processes see different snapshots there; put the run where all machines "
+            "see it",
+        )
+
+        def mend() -> None:
+            if snapshot is not None:
+                finish_saving(training)
+            else:
+                log.rewind({})
+            rewind(run, stands)
+
+        processes.first_does(mend)
         if training.judging and duration is not None:
             training.judging.standing.since = 0
         if resume_kimg is not None:
@@ -206,14 +242,28 @@ def resume(
         # The device is this machine's, not the run's.
         kept = {"duration": config.duration, "data": located(config.data)}
         record["settings"] |= kept
-        run.write_record(record)
-        watcher.beginning(training)
-        log.begin(training.clock)
+
+        def write() -> None:
+            run.write_record(record)
+            watcher.beginning(training)
+            log.begin(training.clock)
+
+        processes.first_does(write)
         if snapshot is None:
             first_pictures(training, log)
             keep_start(training, log)
         loop(training, log, watcher)
     return run
+
+
+def say_other_number(before: int, now: int, watcher: Watcher) -> None:
+    """Say what is no longer exact where a training goes on in another number of processes."""
+    if before != now:
+        watcher.said(
+            f"trained in {before} process{'es' * (before > 1)} so far, and goes on in {now}: from "
+            "here on it is not to the bit what it would have been; histories of generated pictures "
+            "are dealt out anew, and batch norms see other parts of each batch"
+        )
 
 
 def assume(training: Training, kimg: float) -> None:
@@ -254,7 +304,9 @@ def prepare(
     start = read_start(config.init, method) if fresh and config.init else None
     if start:
         refuse_differences(start, {name: getattr(config, name) for name in start.shape})
-    engine = Engine.start(config.device, config.precision, config.threads)
+    engine = Engine.start(config.device, config.precision, config.threads, together=True)
+    processes = engine.processes
+    refuse_unequal_parts(config, processes.count)
     data = open_training_set(kind.data, config, watcher.reading)
     config.check_whole({size for _, size in data.whole_sizes()})
     for picture, size in data.whole_sizes():
@@ -283,13 +335,42 @@ def prepare(
         watcher.said(f"--decay: without effect, for --lr-policy is {config.lr_policy}")
     for note in network.notes:
         watcher.said(note)
+    if processes.count > 1 and any(isinstance(m, nn.BatchNorm2d) for m in network.modules()):
+        watcher.said(
+            f"{processes.count} processes: each takes the statistics of its batch norms of its own "
+            f"part of a batch, {config.batch_size_at(0) // processes.count} of "
+            f"{config.batch_size_at(0)} pictures"
+        )
     set_warmup(network, config, data.epoch_size, start, watcher)
-    judging = Judging(network, config, watcher.said) if config.eval_every else None
-    if judging and fresh and not rehearsed:
+    judging = None
+    if config.eval_every:
+        judging = Judging(network, config, watcher.said, judges=processes.first)
+    if judging and fresh and not rehearsed and processes.first:
         judging.begin(network, clock)
+    processes.begin_alike([*network.parameters(), *network.buffers()])
+    network.even_out, network.joined = processes.average, processes.joined
+    processes.refuse_unlike(
+        data.fingerprints,
+        f"--data {config.data}: processes see different pictures there; give all machines the same",
+    )
     training = Training(run, config, network, data, engine, clock, config.schedule)
     training.judging, training.origin = judging, start.provenance if start else None
     return training
+
+
+def refuse_unequal_parts(config: Settings, count: int) -> None:
+    """Refuse batches that cannot be dealt out to so many processes.
+
+    Raises:
+        InputError: one cannot.
+    """
+    for size in sorted({config.batch_size_at(stage.first) for stage in config.stages}):
+        if size % count:
+            raise InputError(
+                f"--batch-size {size}: is that of all {count} processes together, and does not "
+                f"divide by {count}; take {-(-size // count) * count}, or another number of "
+                "processes"
+            )
 
 
 def set_warmup(

@@ -26,6 +26,9 @@ COMMANDS = {
     "methods": ("methods:methods", "List the methods, and every option of one."),
 }
 
+TOGETHER = {"train", "resume"}
+"""What several processes do together; all else the first of them does alone."""
+
 
 def make_app() -> App:
     app = App(
@@ -44,13 +47,15 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command: the exit status. 0 done, 2 the input is at fault, 130 interrupted."""
     try:
         tokens = accept_reference_spellings(sys.argv[1:] if argv is None else argv)
+        if tokens and left_to_the_first(tokens[0]):
+            return DONE
         make_app()(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         return complain(plainly(error))
     except InputError as error:
         return complain(str(error))
     except KeyboardInterrupt as interruption:
-        print(str(interruption) or "ganvas: stopped", file=sys.stderr)
+        say_once(str(interruption) or "ganvas: stopped")
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output, `head` for instance, has seen enough.
@@ -75,8 +80,34 @@ def plainly(error: CycloptsError) -> str:
 
 
 def complain(text: str) -> int:
-    print(f"ganvas: {' '.join(text.split())}", file=sys.stderr)
+    say_once(f"ganvas: {' '.join(text.split())}")
     return INPUT_AT_FAULT
+
+
+def left_to_the_first(command: str) -> bool:
+    """Whether this is one of several processes, of which the first does what is asked alone."""
+    if command not in COMMANDS or command in TOGETHER or "WORLD_SIZE" not in os.environ:
+        return False
+    from ganvas.engine import place_among
+
+    index, count = place_among()
+    if index:
+        print(f"ganvas: {command}: left to the first of {count} processes", file=sys.stderr)
+    else:  # nor are there others for what it starts, as a bench starts trainings
+        del os.environ["WORLD_SIZE"]
+    return index > 0
+
+
+def say_once(text: str) -> None:
+    """On stderr; where several processes train together, by one for all."""
+    if "WORLD_SIZE" not in os.environ:  # torch need not be there to say what is wrong with a word
+        print(text, file=sys.stderr)
+        return
+    from ganvas.engine import one_voice
+
+    with one_voice() as speaks:
+        if speaks:
+            print(text, file=sys.stderr, flush=True)
 
 
 def entry() -> None:

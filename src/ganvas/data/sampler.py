@@ -58,15 +58,20 @@ class EndlessBatches:
     """Batches of sample numbers from a given sample on, without end: a batch sampler.
 
     `batch_size` says how many there are in the batch that begins with a sample, so that it may
-    change in a training, and the batches still follow from where they start."""
+    change in a training, and the batches still follow from where they start. Of each it gives the
+    `part` that is named by its number and by how many equal ones there are."""
 
-    def __init__(self, batch_size: Callable[[int], int], start: int) -> None:
+    def __init__(
+        self, batch_size: Callable[[int], int], start: int, part: tuple[int, int] = (0, 1)
+    ) -> None:
         self.batch_size = batch_size
         self.start = start
+        self.part = part
 
     def __iter__(self) -> Iterator[list[int]]:
-        k = self.start
+        k, (index, count) = self.start, self.part
         while True:
             size = self.batch_size(k)
-            yield list(range(k, k + size))
+            each = size // count
+            yield list(range(k + index * each, k + (index + 1) * each))
             k += size

@@ -145,14 +145,15 @@ class TrainingSet(Dataset[Sample]):
         pixels = pixels.expand(part.channels, -1, -1)
         return pixels.flip(2) if draw.flip else pixels
 
-    def batches(self, start: int) -> Iterator[Sample]:
-        """Batches (N, C, h, w) from sample `start` on, without end."""
+    def batches(self, start: int, part: tuple[int, int] = (0, 1)) -> Iterator[Sample]:
+        """Batches (N, C, h, w) from sample `start` on, without end; of each, that part of so many
+        equal ones."""
         workers = self.config.workers
         if workers is None:
             workers = 0 if self.in_memory else min(4, os.cpu_count() or 1)
         loader: DataLoader[Sample] = DataLoader(
             self,
-            batch_sampler=EndlessBatches(self.config.batch_size_at, start),  # pyright: ignore
+            batch_sampler=EndlessBatches(self.config.batch_size_at, start, part),  # pyright: ignore
             num_workers=workers,
             collate_fn=stack,
             # Its own generator: the global one belongs to the method.

@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ganvas import chance
 from ganvas.losses import full
 
 Discriminator = Callable[[Tensor], Tensor]
@@ -43,7 +44,7 @@ def input_gradients(D: Discriminator, x: Tensor, part: float = 1.0) -> Tensor:
 def mixed(real: Tensor, fake: Tensor) -> Tensor:
     """A point drawn uniformly from the line between each pair of pictures, (N, C, H, W)."""
     real, fake = full(real), full(fake)
-    u = torch.rand(len(real), 1, 1, 1, dtype=real.dtype, device=real.device)
+    u = chance.rand(len(real), 1, 1, 1, dtype=real.dtype, device=real.device)
     return torch.lerp(real, fake, u)
 
 

@@ -1,6 +1,6 @@
 """What all methods share: players, descent, averages, state."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, ClassVar, Literal, TypeVar
@@ -15,6 +15,8 @@ from torch.optim import Adam, Optimizer, RMSprop
 from ganvas.clock import Clock
 from ganvas.config import Settings
 from ganvas.errors import InputError
+from ganvas.networks.norms import Tracking
+from ganvas.networks.pool import ImagePool
 from ganvas.scales import default_scales
 
 Batch = Mapping[str, Tensor]
@@ -35,6 +37,14 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
     finally:
         for network in networks:
             network.requires_grad_(True)
+
+
+def as_they_are(tensors: Sequence[Tensor]) -> None:
+    """What a step that is given the whole batch has to average over its parts: nothing."""
+
+
+def whole(x: Tensor) -> Tensor:
+    return x
 
 
 def parameters_of(networks: Iterable[nn.Module]) -> list[nn.Parameter]:
@@ -90,6 +100,11 @@ class Method(nn.Module):
         """How often each player has descended."""
         self.vitals: dict[str, Tensor] = {}
         """What the doctor looks at: scalars of the last step, not waited for."""
+
+        self.even_out: Callable[[Sequence[Tensor]], None] = as_they_are
+        """Where steps are given a part of the batch: makes tensors their mean over all parts."""
+        self.joined: Callable[[Tensor], Tensor] = whole
+        """Where they are: of this part's values (N, ...) those of all parts, in their order."""
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One training step on pictures (N, C, H, W) in [-1, 1]: its losses, as scalars.
@@ -151,7 +166,8 @@ class Method(nn.Module):
     def descend(self, player: str, loss: Tensor) -> None:
         """One step of that player's optimizer down the loss.
 
-        Where a gradient is not finite, nothing moves and the step is counted as skipped.
+        Where a gradient is not finite, in whichever part of the batch, nothing moves and the step
+        is counted as skipped.
         """
         optimizer = self.optimizers[player]
         optimizer.zero_grad(set_to_none=True)
@@ -164,6 +180,7 @@ class Method(nn.Module):
             for p in group["params"]
             if p.grad is not None
         ]
+        self.even_out(gradients)
         total = get_total_norm(gradients)
         bad = (~torch.isfinite(total)).float()
         if isinstance(optimizer, RMSprop):
@@ -279,6 +296,25 @@ class Method(nn.Module):
             owner, _, leaf = name.rpartition(".")
             value = state["buffers"][name].to(old.device)
             setattr(self.get_submodule(owner), leaf, value)
+
+    def pools(self) -> dict[str, Tensor]:
+        """Of the transient buffers those that are each part's own: histories of pictures."""
+        pools = {n: m for n, m in self.named_modules() if isinstance(m, ImagePool)}
+        return {f"{name}.images": pool.images for name, pool in pools.items()}
+
+    def load_pools(self, pools: Mapping[str, Tensor]) -> None:
+        """Hold these pictures in place of those that are held, as many as there is room for."""
+        for name, images in pools.items():
+            pool = self.get_submodule(name.removesuffix(".images"))
+            assert isinstance(pool, ImagePool)
+            pool.images = images[: pool.held].to(pool.images)
+
+    def running_statistics(self) -> list[Tensor]:
+        """What networks keep of the pictures that they have seen."""
+        modules = [m for network in self.networks().values() for m in network.modules()]
+        keepers = [m for m in modules if isinstance(m, Tracking)]
+        buffers = [b for keeper in keepers for b in keeper.buffers(recurse=False)]
+        return [b for b in buffers if b.is_floating_point()]
 
     def named_transient_buffers(self) -> Iterator[tuple[str, Tensor]]:
         """Buffers that are no weights, by their full names."""

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganvas import chance
 from ganvas.clock import Duration
 from ganvas.config import option_name
 from ganvas.errors import InputError
@@ -245,7 +246,7 @@ class CoGAN(Translator):
             return shared_D(self.D_B(x))
 
         def g_1_and_g_2() -> tuple[Tensor, Tensor]:
-            z = torch.randn(len(x_1), c.nz, 1, 1, device=x_1.device)
+            z = chance.randn(len(x_1), c.nz, 1, 1, device=x_1.device)
             maps = self.shared_G(z)
             return self.G_A(maps), self.G_B(maps)
 

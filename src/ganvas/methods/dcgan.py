@@ -9,6 +9,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from ganvas import chance
 from ganvas.errors import InputError
 from ganvas.losses import total
 from ganvas.methods.base import Batch, frozen
@@ -167,7 +168,7 @@ class DCGAN(Generator):
         G, D = partial(self.G, labels=y), partial(self.D, labels=y)
         turn, losses = self.whose_turn(), {}
         with torch.set_grad_enabled("G" in turn):
-            x_ = G(torch.randn(len(x), self.nz, device=x.device))
+            x_ = G(chance.randn(len(x), self.nz, device=x.device))
 
         # max over D:  log D(x) + log(1 - D(G(z)))
         if "D" in turn:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from ganvas import chance
 from ganvas.clock import Clock
 from ganvas.errors import InputError
 from ganvas.losses import total
@@ -209,7 +210,7 @@ class R3GAN(Generator):
 
     def drawn(self, count: int, labels: Tensor | None) -> Tensor:
         """So many pictures G(z) of new latents."""
-        return self.G(torch.randn(count, self.nz, device=self.G.basis.device), labels)
+        return self.G(chance.randn(count, self.nz, device=self.G.basis.device), labels)
 
     def progress(self) -> dict[str, float]:
         _, beta2 = self.optimizers["D"].param_groups[0]["betas"]

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganvas import chance
 from ganvas.config import Preprocess
 from ganvas.errors import InputError, did_you_mean
 from ganvas.losses import full, total
@@ -159,7 +160,7 @@ class StarGAN(Translator):
         G, D, c = self.G, self.D, self.config
         # The paper's c' and c: the domain that a picture is of, and the one it shall be of.
         x, origin = batch["pictures"], batch["labels"]
-        target = shuffled(origin)
+        target = chance.part_of(shuffled(self.joined(origin)))
         turn, losses, judged = self.whose_turn(), {}, {}
 
         with torch.set_grad_enabled("G" in turn):

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from ganvas import chance
 from ganvas.clock import Clock
 from ganvas.errors import InputError
 from ganvas.losses import total
@@ -223,7 +224,7 @@ class StyleGAN(Styled):
     def drawn(self, count: int, labels: Tensor | None) -> Tensor:
         """So many pictures G(z) of the current size, of styles that are mixed now and then."""
         G, c = self.G, self.config
-        z = torch.randn(2, count, c.nz, device=G.w_avg.device)
+        z = chance.randn(2, count, c.nz, dim=1, device=G.w_avg.device)
         w = G.mapping(z[0], labels)
         G.track(w, c.w_avg_beta)
         styles = w[:, None].expand(-1, G.pyramid.layers, -1)

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from ganvas import chance
+
 
 class ImagePool(nn.Module):
     """Returns generated pictures of earlier steps in place of half of the new ones.
@@ -19,19 +21,24 @@ class ImagePool(nn.Module):
         self.images: Tensor
         self.register_buffer("images", torch.empty(0), persistent=False)
 
+    @property
+    def held(self) -> int:
+        """How many are held here, where each part of a batch has a pool of its own."""
+        return -(-self.size // chance.parts())
+
     @torch.no_grad()
     def forward(self, new: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, H, W)."""
         if self.size == 0:
             return new
-        returned = []
+        returned, size, own = [], self.held, chance.own()
         # What is not finite costs this step only, and is not handed out again.
         for image, clean in zip(new, new.nan_to_num(), strict=True):
-            if len(self.images) < self.size:
+            if len(self.images) < size:
                 held = self.images if len(self.images) else image.new_empty(0, *image.shape)
                 self.images = torch.cat([held, clean[None]])
-            elif torch.rand(()) > 0.5:
-                place = int(torch.randint(self.size, ()))
+            elif torch.rand((), generator=own) > 0.5:
+                place = int(torch.randint(size, (), generator=own))
                 old = self.images[place].clone()
                 self.images[place] = clean
                 image = old

@@ -7,6 +7,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from ganvas.networks.dropout import Dropout
 from ganvas.networks.norms import Norm, needs_bias, norm_layer
 from ganvas.networks.resampling import BlurDown, BlurUp
 
@@ -25,7 +26,7 @@ class ResidualBlock(nn.Module):
             nn.Conv2d(channels, channels, 3, bias=bias),
             norm_of(channels),
             nn.ReLU(inplace=True),
-            *([nn.Dropout(0.5)] if dropout else []),
+            *([Dropout(0.5)] if dropout else []),
             nn.ReflectionPad2d(1),
             nn.Conv2d(channels, channels, 3, bias=bias),
             norm_of(channels),

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from ganvas import chance
 from ganvas.networks.equalized import (
     EPSILON,
     EqualizedConv2d,
@@ -237,7 +238,7 @@ class GeneratorNetwork(Tracking, Leveled):
             return noise[layer]
         kept = self.epilogue(layer).noise
         if noise == "random":
-            return torch.randn(len(styles), *kept.shape[1:], device=kept.device)
+            return chance.randn(len(styles), *kept.shape[1:], device=kept.device)
         return kept if noise == "const" else None
 
     def epilogue(self, layer: int) -> Epilogue:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ganvas.networks.dropout import Dropout
 from ganvas.networks.norms import Norm, needs_bias, norm_layer
 
 
@@ -26,7 +27,7 @@ class Level(nn.Module):
         up_in = inner if below is None else 2 * inner
         up = [nn.ReLU(), nn.ConvTranspose2d(up_in, outer, 4, 2, 1, bias=bias), norm_of(outer)]
         middle = [] if below is None else [norm_of(inner), below]
-        self.model = nn.Sequential(*down, *middle, *up, *([nn.Dropout(0.5)] if dropout else []))
+        self.model = nn.Sequential(*down, *middle, *up, *([Dropout(0.5)] if dropout else []))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([x, self.model(x)], 1)

@@ -20,6 +20,7 @@ from ganvas.inference.tiles.fields import (
 )
 from ganvas.methods import discogan
 from ganvas.networks import stargan
+from ganvas.networks.dropout import Dropout
 from ganvas.networks.norms import BatchNorm2d, InstanceNorm2d
 from ganvas.networks.resampling import BlurDown, BlurUp
 from ganvas.networks.resnet import ResidualBlock, ResnetGenerator
@@ -136,7 +137,7 @@ KINDS: dict[type[nn.Module], Callable[[Any, Field], Field]] = {
     nn.ReLU: Pointwise,
     nn.LeakyReLU: Pointwise,
     nn.Tanh: Pointwise,
-    nn.Dropout: same,
+    Dropout: same,
     nn.Identity: same,
 }
 """How each kind of layer is made into a field; a new kind is a line here."""
