@@ -195,6 +195,7 @@ twice in these steps, and is stopped in the midst of fading too: batch and rate 
 16, and optimizers begin anew where fading begins and ends. R3GAN's schedule ends in mid-training.
 DCGAN is judged while it trains."""
 SETTINGS = SHARED | OWN["cyclegan"]
+FOLDERS = {"unpaired": "", "paired": "pairs", "pictures": "classes", "domains": "classes"}
 
 
 @pytest.fixture(scope="module")
@@ -228,8 +229,7 @@ def never_stopped(request: pytest.FixtureRequest, pictures: Path, tmp_path_facto
 
 
 def train(method: str, data: Path, out: Path, **changes) -> int:
-    kind = method_class(method).data
-    data = data / {"unpaired": "", "paired": "pairs", "pictures": "classes"}[kind]
+    data = data / FOLDERS[method_class(method).data]
     options = SHARED | OWN[method] | {"data": data, "out": out} | changes
     argv = ["train", method]
     for name, value in options.items():
