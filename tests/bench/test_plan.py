@@ -11,7 +11,8 @@ import yaml
 
 from ganvas.bench.bench import forecast
 from ganvas.bench.jobs import Job, check_sources, jobs_of
-from ganvas.bench.plan import BUILT_IN, Plan, figure_in, plan_of, read_plan, slug
+from ganvas.bench.plan import BUILT_IN, Plan, figure_in, slug
+from ganvas.bench.reading import plan_of, read_plan
 from ganvas.cli.bench import settings_said
 from ganvas.errors import InputError
 from ganvas.evaluation import choosing

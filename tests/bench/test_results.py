@@ -8,7 +8,8 @@ from measured import write_metrics
 
 from ganvas.bench.jobs import jobs_of
 from ganvas.bench.markdown import markdown
-from ganvas.bench.plan import Plan, plan_of
+from ganvas.bench.plan import Plan
+from ganvas.bench.reading import plan_of
 from ganvas.bench.results import Found, Scores
 
 ROWS = {

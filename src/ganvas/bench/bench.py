@@ -3,14 +3,14 @@
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ganvas.bench.folder import Folder
-from ganvas.bench.jobs import Job, check_sources, jobs_of
+from ganvas.bench.jobs import Job, Say, check_sources, jobs_of
 from ganvas.bench.markdown import markdown
 from ganvas.bench.page import write_page
 from ganvas.bench.plan import Plan
@@ -19,7 +19,6 @@ from ganvas.bench.running import Outcome, run_all, trainings
 from ganvas.clock import Duration
 from ganvas.runs.files import write_whole
 
-Say = Callable[[str], object]
 MINUTES = {"min": 1, "h": 60}
 TABLES, VALUES = "bench.md", "bench.json"
 

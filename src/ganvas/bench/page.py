@@ -1,11 +1,11 @@
 """A bench as one page: its tables, and the same inputs through every row."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from ganvas.bench.folder import Folder
-from ganvas.bench.jobs import Job
+from ganvas.bench.jobs import Job, Say
 from ganvas.bench.markdown import ARROWS, about, bound_shown, heading, notes, nothing
 from ganvas.bench.results import Found, Scores
 from ganvas.config import option_name
@@ -18,7 +18,6 @@ from ganvas.runs.page import rendered
 from ganvas.runs.report_pictures import Row
 
 PAGE = "bench.html"
-Say = Callable[[str], object]
 
 
 def write_page(

@@ -6,15 +6,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ganvas.bench.folder import Folder
-from ganvas.bench.jobs import Job
+from ganvas.bench.jobs import Job, Say
 from ganvas.errors import DONE, INPUT_AT_FAULT, INTERRUPTED
 
-Say = Callable[[str], object]
 POLL_SECONDS = 0.2
 LAST_LINES = 4000
 """Bytes of a log that are looked at for what went wrong."""

@@ -67,7 +67,8 @@ def bench(
     from ganvas.bench.bench import Machine
     from ganvas.bench.bench import bench as run_bench
     from ganvas.bench.jobs import check_sources, jobs_of
-    from ganvas.bench.plan import read_plan, slug
+    from ganvas.bench.plan import slug
+    from ganvas.bench.reading import read_plan
     from ganvas.bench.running import trainings
     from ganvas.errors import InputError
 
@@ -139,7 +140,7 @@ def settings_said(texts: list[str], duration: str | None, size: str | None) -> d
     """What --set, --duration and --size set for all rows."""
     from yaml import YAMLError, safe_load
 
-    from ganvas.bench.plan import settings_in
+    from ganvas.bench.reading import settings_in
     from ganvas.errors import InputError
 
     own: dict[str, Any] = {}
