@@ -123,11 +123,6 @@ class FeatGAN(OneWay):
 
         return {name: loss.detach() for name, loss in (losses | judged).items()}
 
-    @torch.inference_mode()
-    def preview(self, batch: Batch) -> dict[str, Tensor]:
-        X, Y = self.config.x_and_y
-        return {f"real_{X}": batch[X], f"fake_{Y}": self.best("G")(batch[X]), f"real_{Y}": batch[Y]}
-
     @property
     def notes(self) -> list[str]:
         said = f"the feature loss goes by {RANDOM}"

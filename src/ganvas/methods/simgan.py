@@ -97,8 +97,3 @@ class SimGAN(OneWay):
                 self.descend("G", total(losses))
 
         return {name: loss.detach() for name, loss in (losses | judged).items()}
-
-    @torch.inference_mode()
-    def preview(self, batch: Batch) -> dict[str, Tensor]:
-        X, Y = self.config.x_and_y
-        return {f"real_{X}": batch[X], f"fake_{Y}": self.best("G")(batch[X]), f"real_{Y}": batch[Y]}

@@ -13,7 +13,7 @@ from torch.nn import functional
 from ganvas.colour import lab_to_rgb, rgb_to_lab
 from ganvas.errors import InputError
 from ganvas.methods.adversarial import Adversarial, AdversarialSettings
-from ganvas.methods.base import AnyPicture, Direction, TwoWay
+from ganvas.methods.base import AnyPicture, Batch, Direction, TwoWay
 from ganvas.networks.init import Init
 from ganvas.networks.norms import Norm
 from ganvas.networks.patchgan import (
@@ -362,6 +362,11 @@ class OneWay(Translator):
     ) -> None:
         super().__init__(config, channels, classes)
         self.settings = config
+
+    @torch.inference_mode()
+    def preview(self, batch: Batch) -> dict[str, Tensor]:
+        X, Y = self.settings.x_and_y
+        return {f"real_{X}": batch[X], f"fake_{Y}": self.best("G")(batch[X]), f"real_{Y}": batch[Y]}
 
     def translator(self, direction: Direction) -> nn.Module:
         learnt = self.settings.direction
