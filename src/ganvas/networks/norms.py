@@ -17,10 +17,10 @@ class InstanceNorm2d(nn.Module):
 
     Ulyanov et al. 2016, "Instance Normalization: The Missing Ingredient for Fast Stylization".
     Never by `F.instance_norm`: on the CPU with batch 1 its backward is silently wrong when the
-    incoming gradient is channels_last (torch 2.13 and 2.14). On the CPU a batch norm over
-    (1, N * C, H * W), three axes that have no such format, rounds half as much as `group_norm`,
-    which is what the reference traces want; elsewhere `group_norm` keeps the memory format.
-    Computed in float32 also under autocast.
+    incoming gradient is channels_last (torch 2.13 and 2.14). By `group_norm`, which is right, and
+    many times as fast going forward; on the CPU on contiguous values, for on channels_last ones it
+    rounds ten times as much, and more the larger pictures are. Computed in float32 also under
+    autocast.
     """
 
     def __init__(self, channels: int, eps: float = 1e-5, affine: bool = False) -> None:
@@ -33,13 +33,10 @@ class InstanceNorm2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.dtype.itemsize < 4:
             x = x.float()
-        if x.device.type != "cpu":
-            return F.group_norm(x, self.channels, self.weight, self.bias, self.eps)
-        n, c, h, w = x.shape
-        planes = x.contiguous().view(1, n * c, h * w)
-        scale, shift = (p if p is None else p.repeat(n) for p in (self.weight, self.bias))
-        y = F.batch_norm(planes, None, None, scale, shift, training=True, eps=self.eps)
-        return y.view(n, c, h, w)
+        if x.device.type == "cpu":
+            x = x.contiguous()
+            x = x - x.detach().mean((2, 3), keepdim=True)
+        return F.group_norm(x, self.channels, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.channels}{', affine' * (self.weight is not None)}"

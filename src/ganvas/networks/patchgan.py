@@ -3,6 +3,7 @@
 
 from torch import Tensor, nn
 
+from ganvas.networks.convolution import Conv2d
 from ganvas.networks.norms import Norm, needs_bias, norm_layer
 from ganvas.networks.resampling import BlurDown
 
@@ -37,7 +38,7 @@ class PatchDiscriminator(nn.Module):
             return [BlurDown(channels)] if antialias else []
 
         layers: list[nn.Module] = [
-            nn.Conv2d(in_channels, width, 4, stride, 1),
+            Conv2d(in_channels, width, 4, stride, 1),
             nn.LeakyReLU(0.2, True),
             *halved(width),
         ]
@@ -45,13 +46,13 @@ class PatchDiscriminator(nn.Module):
         for n in range(1, n_layers + 1):
             after, halves = width * min(2**n, 8), n < n_layers
             layers += [
-                nn.Conv2d(before, after, 4, stride if halves else 1, 1, bias=bias),
+                Conv2d(before, after, 4, stride if halves else 1, 1, bias=bias),
                 norm_of(after),
                 nn.LeakyReLU(0.2, True),
                 *(halved(after) if halves else []),
             ]
             before = after
-        self.model = nn.Sequential(*layers, nn.Conv2d(before, 1, 4, 1, 1))
+        self.model = nn.Sequential(*layers, Conv2d(before, 1, 4, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.model(x)
@@ -64,12 +65,12 @@ class PixelDiscriminator(nn.Module):
         super().__init__()
         bias = needs_bias(norm)
         self.net = nn.Sequential(
-            nn.Conv2d(in_channels, width, 1),
+            Conv2d(in_channels, width, 1),
             nn.LeakyReLU(0.2, True),
-            nn.Conv2d(width, 2 * width, 1, bias=bias),
+            Conv2d(width, 2 * width, 1, bias=bias),
             norm_layer(norm)(2 * width),
             nn.LeakyReLU(0.2, True),
-            nn.Conv2d(2 * width, 1, 1, bias=bias),
+            Conv2d(2 * width, 1, 1, bias=bias),
         )
 
     def forward(self, x: Tensor) -> Tensor:

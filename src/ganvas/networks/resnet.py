@@ -7,6 +7,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from ganvas.networks.convolution import Conv2d
 from ganvas.networks.dropout import Dropout
 from ganvas.networks.norms import Norm, needs_bias, norm_layer
 from ganvas.networks.resampling import BlurDown, BlurUp
@@ -23,12 +24,12 @@ class ResidualBlock(nn.Module):
         # Dropout takes a place of its own, so that keys equal those of published weights.
         self.conv_block = nn.Sequential(
             nn.ReflectionPad2d(1),
-            nn.Conv2d(channels, channels, 3, bias=bias),
+            Conv2d(channels, channels, 3, bias=bias),
             norm_of(channels),
             nn.ReLU(inplace=True),
             *([Dropout(0.5)] if dropout else []),
             nn.ReflectionPad2d(1),
-            nn.Conv2d(channels, channels, 3, bias=bias),
+            Conv2d(channels, channels, 3, bias=bias),
             norm_of(channels),
         )
 
@@ -66,13 +67,13 @@ class ResnetGenerator(nn.Module):
 
         def halved(n: int) -> list[nn.Module]:
             if antialias in ("down", "both"):
-                conv = nn.Conv2d(n, 2 * n, 3, padding=1, bias=bias)
+                conv = Conv2d(n, 2 * n, 3, padding=1, bias=bias)
                 return [*normed(conv, 2 * n), BlurDown(2 * n)]
-            return normed(nn.Conv2d(n, 2 * n, 3, stride=2, padding=1, bias=bias), 2 * n)
+            return normed(Conv2d(n, 2 * n, 3, stride=2, padding=1, bias=bias), 2 * n)
 
         def doubled(n: int) -> list[nn.Module]:
             if antialias in ("up", "both"):
-                conv = nn.Conv2d(2 * n, n, 3, padding=1, bias=bias)
+                conv = Conv2d(2 * n, n, 3, padding=1, bias=bias)
                 return [BlurUp(2 * n), *normed(conv, n)]
             conv = nn.ConvTranspose2d(2 * n, n, 3, 2, 1, output_padding=1, bias=bias)
             return normed(conv, n)
@@ -80,14 +81,14 @@ class ResnetGenerator(nn.Module):
         w = width
         self.model = nn.Sequential(
             nn.ReflectionPad2d(3),
-            *normed(nn.Conv2d(in_channels, w, 7, bias=bias), w),
+            *normed(Conv2d(in_channels, w, 7, bias=bias), w),
             *halved(w),
             *halved(2 * w),
             *(ResidualBlock(4 * w, norm, dropout) for _ in range(n_blocks)),
             *doubled(2 * w),
             *doubled(w),
             nn.ReflectionPad2d(3),
-            nn.Conv2d(w, out_channels, 7),
+            Conv2d(w, out_channels, 7),
             nn.Tanh(),
         )
 

@@ -4,6 +4,7 @@
 import torch
 from torch import Tensor, nn
 
+from ganvas.networks.convolution import Conv2d
 from ganvas.networks.norms import InstanceNorm2d
 
 SLOPE = 0.01
@@ -15,10 +16,10 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.main = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, 1, 1, bias=False),
+            Conv2d(channels, channels, 3, 1, 1, bias=False),
             InstanceNorm2d(channels, affine=True),
             nn.ReLU(inplace=True),
-            nn.Conv2d(channels, channels, 3, 1, 1, bias=False),
+            Conv2d(channels, channels, 3, 1, 1, bias=False),
             InstanceNorm2d(channels, affine=True),
         )
 
@@ -46,13 +47,13 @@ class StarGenerator(nn.Module):
 
         w = width
         self.main = nn.Sequential(
-            *normed(nn.Conv2d(channels + domains, w, 7, 1, 3, bias=False), w),
-            *normed(nn.Conv2d(w, 2 * w, 4, 2, 1, bias=False), 2 * w),
-            *normed(nn.Conv2d(2 * w, 4 * w, 4, 2, 1, bias=False), 4 * w),
+            *normed(Conv2d(channels + domains, w, 7, 1, 3, bias=False), w),
+            *normed(Conv2d(w, 2 * w, 4, 2, 1, bias=False), 2 * w),
+            *normed(Conv2d(2 * w, 4 * w, 4, 2, 1, bias=False), 4 * w),
             *(ResidualBlock(4 * w) for _ in range(n_blocks)),
             *normed(nn.ConvTranspose2d(4 * w, 2 * w, 4, 2, 1, bias=False), 2 * w),
             *normed(nn.ConvTranspose2d(2 * w, w, 4, 2, 1, bias=False), w),
-            nn.Conv2d(w, channels, 7, 1, 3, bias=False),
+            Conv2d(w, channels, 7, 1, 3, bias=False),
             nn.Tanh(),
         )
 
@@ -91,12 +92,12 @@ class StarDiscriminator(nn.Module):
         layers: list[nn.Module] = []
         before, after = channels, width
         for _ in range(n_layers):
-            layers += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(SLOPE)]
+            layers += [Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(SLOPE)]
             before, after = after, 2 * after
         self.main = nn.Sequential(*layers)
-        self.conv1 = nn.Conv2d(before, 1, 3, 1, 1, bias=False)
+        self.conv1 = Conv2d(before, 1, 3, 1, 1, bias=False)
         left = (size[0] >> n_layers, size[1] >> n_layers)
-        self.conv2 = nn.Conv2d(before, domains, left, bias=False)
+        self.conv2 = Conv2d(before, domains, left, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv1(self.main(x))

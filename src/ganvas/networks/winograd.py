@@ -1,0 +1,170 @@
+"""Convolutions with fewer multiplications: Lavin and Gray 2016, "Fast Algorithms for Convolutional
+Neural Networks", after Winograd 1980.
+
+F(m x m, r x r) computes m x m answers of a kernel r x r from a tile of n x n values, n = m + r - 1,
+with n * n products in place of m * m * r * r:  Y = A^T [(G w G^T) * (B^T d B)] A,  summed over
+channels, so that tiles become n * n matrix products. Both transforms are matrix products too.
+
+What it costs in precision (float32, 256 channels, relative error of the answer): 1.7e-7 by
+definition, 3e-7 by F(2, 3), 1.3e-6 by F(4, 3).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Size = tuple[int, int]
+POINTS = (0, 1, -1, 2, Fraction(-1, 2))
+"""Where polynomials are evaluated, beside infinity: those of least error (Barabasz et al. 2020,
+"Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks")."""
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """F(m x m, r x r) of convolutions by kernels (K, C, r, r) with so many zeros around pictures
+    (N, C, H, W); m is r - 1 at least.
+
+    The matrices are for tiles that are laid out as vectors: `values` (n * n, n * n), `kernel`
+    (n * n, r * r) and `answer` (m * m, n * n) are B^T, G and A^T, each times itself.
+    """
+
+    m: int
+    r: int
+    padding: int
+    values: Tensor
+    kernel: Tensor
+    answer: Tensor
+
+    @property
+    def n(self) -> int:
+        return self.m + self.r - 1
+
+    def answers(self, shape: Sequence[int]) -> Size:
+        """Height and width of the answer to pictures of that shape."""
+        height, width = (length + 2 * self.padding - self.r + 1 for length in shape[2:])
+        return height, width
+
+    def counts(self, answers: Sequence[int]) -> Size:
+        """How many tiles cover answers of that (height, width)."""
+        return -(-answers[0] // self.m), -(-answers[1] // self.m)
+
+    def convolved(self, x: Tensor, w: Tensor) -> Tensor:
+        """The answers (N, K, h, w)."""
+        products = torch.bmm(self.kernels(w), self.cut(x))
+        return self.joined(products, len(x), self.answers(x.shape))
+
+    def by_pictures(self, products: Tensor, w: Tensor, shape: Sequence[int]) -> Tensor:
+        """The gradient by pictures of that shape from that by products."""
+        return self.cut_back(torch.bmm(self.kernels(w).transpose(1, 2), products), shape)
+
+    def by_kernels(self, x: Tensor, products: Tensor) -> Tensor:
+        """The gradient by kernels from that by products, of pictures x."""
+        return self.kernels_back(torch.bmm(products, self.cut(x).transpose(1, 2)))
+
+    def kernels(self, w: Tensor) -> Tensor:
+        """Kernels to transformed ones (n * n, K, C)."""
+        return (self.kernel @ w.reshape(-1, self.r**2).t()).view(-1, *w.shape[:2])
+
+    def kernels_back(self, u: Tensor) -> Tensor:
+        """The gradient by kernels from that by transformed ones."""
+        return (self.kernel.t() @ u.flatten(1)).t().reshape(*u.shape[1:], self.r, self.r)
+
+    def cut(self, x: Tensor) -> Tensor:
+        """Pictures to transformed tiles (n * n, C, N * tiles)."""
+        n, m, p, counts = self.n, self.m, self.padding, self.counts(self.answers(x.shape))
+        down, right = (
+            count * m + self.r - 1 - length - p
+            for count, length in zip(counts, x.shape[2:], strict=True)
+        )
+        if p or down or right:
+            x = F.pad(x, (p, right, p, down))
+        one, channel, row, column = x.stride()
+        tiles = x.as_strided(
+            (n, n, x.shape[1], len(x), *counts),
+            (row, column, channel, one, m * row, m * column),
+        )
+        return (self.values @ tiles.reshape(n * n, -1)).view(n * n, x.shape[1], -1)
+
+    def cut_back(self, tiles: Tensor, shape: Sequence[int]) -> Tensor:
+        """The gradient by pictures of that shape from that by transformed tiles."""
+        n, m, p, over, (count, channels) = self.n, self.m, self.padding, self.r - 1, shape[:2]
+        rows, columns = self.counts(self.answers(shape))
+        d = (self.values.t() @ tiles.view(n * n, -1)).view(n, n, channels, count, rows, columns)
+        d = d.permute(3, 2, 4, 0, 5, 1)
+        x = d.new_zeros(count, channels, rows + 1, m, columns + 1, m)
+        # Tiles overlap: the last values of each are the first of the next.
+        x[:, :, :rows, :, :columns] = d[:, :, :, :m, :, :m]
+        x[:, :, 1:, :over, :columns] += d[:, :, :, m:, :, :m]
+        x[:, :, :rows, :, 1:, :over] += d[:, :, :, :m, :, m:]
+        x[:, :, 1:, :over, 1:, :over] += d[:, :, :, m:, :, m:]
+        x = x.view(count, channels, (rows + 1) * m, (columns + 1) * m)
+        return x[:, :, p : p + shape[2], p : p + shape[3]].contiguous()
+
+    def joined(self, products: Tensor, count: int, answers: Size) -> Tensor:
+        """Products (n * n, K, N * tiles) to answers (N, K, h, w) of that size."""
+        m, (rows, columns), channels = self.m, self.counts(answers), products.shape[1]
+        y = (self.answer @ products.view(self.n**2, -1)).view(m, m, channels, count, rows, columns)
+        y = y.permute(3, 2, 4, 0, 5, 1).reshape(count, channels, rows * m, columns * m)
+        return y[:, :, : answers[0], : answers[1]].contiguous()
+
+    def joined_back(self, y: Tensor) -> Tensor:
+        """The gradient by products from that by answers."""
+        m, (count, channels, height, width) = self.m, y.shape
+        rows, columns = self.counts((height, width))
+        if (rows * m, columns * m) != (height, width):
+            y = F.pad(y, (0, columns * m - width, 0, rows * m - height))
+        y = y.reshape(count, channels, rows, m, columns, m).permute(3, 5, 1, 0, 2, 4)
+        return (self.answer.t() @ y.reshape(m * m, -1)).view(self.n**2, channels, -1)
+
+
+@cache
+def tiles_of(m: int, r: int, padding: int = 0, dtype: torch.dtype = torch.float32) -> Tiles:
+    """F(m, r), for m + r up to 7."""
+    points = [Fraction(p) for p in POINTS[: m + r - 2]]
+    assert len(points) == m + r - 2
+
+    def twice(matrix: Matrix) -> Tensor:
+        one = torch.tensor([[float(x) for x in row] for row in matrix], dtype=torch.float64)
+        return torch.kron(one, one).to(dtype)
+
+    values, kernel, answer = map(twice, toom_cook(points, m, r))
+    return Tiles(m, r, padding, values, kernel, answer)
+
+
+Matrix = list[list[Fraction]]
+
+
+def toom_cook(points: Sequence[Fraction], m: int, r: int) -> tuple[Matrix, Matrix, Matrix]:
+    """B^T (n, n), G (n, r) and A^T (m, n) of F(m, r), by n - 1 points and infinity: m answers of a
+    kernel of r values are the transpose of a product of polynomials, which is known by its values
+    at n points."""
+
+    def product(roots: Sequence[Fraction]) -> list[Fraction]:
+        """The coefficients of the polynomial with these roots, the lowest first."""
+        found = [Fraction(1)]
+        for root in roots:
+            low, high = [*found, Fraction(0)], [Fraction(0), *found]
+            found = [b - root * a for a, b in zip(low, high, strict=True)]
+        return found
+
+    def powers(count: int) -> Matrix:
+        """The first powers of each point, and the last power of infinity."""
+        return [[p**k for k in range(count)] for p in points] + [
+            [Fraction(int(k == count - 1)) for k in range(count)]
+        ]
+
+    values, kernel = [], powers(r)
+    for i, point in enumerate(points):
+        others = [*points[:i], *points[i + 1 :]]
+        values.append([*product(others), Fraction(0)])
+        scale = Fraction(1)
+        for other in others:
+            scale *= point - other
+        kernel[i] = [x / scale for x in kernel[i]]
+    values.append(product(points))
+    return values, kernel, [list(row) for row in zip(*powers(m), strict=True)]

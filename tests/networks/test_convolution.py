@@ -1,0 +1,139 @@
+"""Convolutions by faster ways are convolutions."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from ganvas.networks.convolution import THIN, WIDE, Conv2d, ThinIn, ThinOut, Wide
+from ganvas.networks.winograd import tiles_of
+
+FORMS = [(2, 3), (4, 3), (3, 4)]
+FAST = {
+    "wide 3x3": (WIDE, WIDE, 3, 0, 34),
+    "wide 3x3, zeros around": (WIDE, WIDE + 1, 3, 1, 33),
+    "wide 4x4": (WIDE, WIDE, 4, 1, 33),
+    "few outputs": (8, THIN, 7, 0, 20),
+    "few outputs, zeros around": (8, 3, 7, 3, 21),
+    "few inputs": (3, 8, 7, 0, 20),
+    "one channel": (1, 1, 5, 2, 11),
+}
+"""Inputs, outputs, kernel, padding, size."""
+
+
+def drawn(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.randn(*shape, dtype=dtype, requires_grad=True)
+
+
+@pytest.mark.parametrize(("m", "r"), FORMS)
+@settings(deadline=None, max_examples=25)
+@given(
+    count=st.integers(1, 3),
+    inputs=st.integers(1, 4),
+    outputs=st.integers(1, 4),
+    height=st.integers(5, 14),
+    width=st.integers(5, 14),
+    padding=st.integers(0, 2),
+)
+def test_fewer_multiplications_give_the_same_answer(
+    m, r, count, inputs, outputs, height, width, padding
+):
+    x, w = drawn(count, inputs, height, width), drawn(outputs, inputs, r, r)
+    tiles = tiles_of(m, r, padding, torch.float64)
+    y = F.conv2d(x, w, padding=padding)
+    by_y = torch.randn_like(y)
+    by_x, by_w = torch.autograd.grad(y, (x, w), by_y)
+    x, w = x.detach(), w.detach()
+    products = tiles.joined_back(by_y)
+    torch.testing.assert_close(tiles.convolved(x, w), y.detach())
+    torch.testing.assert_close(tiles.by_pictures(products, w, x.shape), by_x)
+    torch.testing.assert_close(tiles.by_kernels(x, products), by_w)
+
+
+@pytest.mark.parametrize(("m", "r"), FORMS)
+def test_products_are_as_few_as_promised(m, r):
+    tiles = tiles_of(m, r)
+    assert tiles.values.shape == (tiles.n**2, tiles.n**2)
+    assert tiles.n**2 / m**2 == {(2, 3): 4, (4, 3): 2.25, (3, 4): 4}[m, r]
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "r", "padding", "size"), FAST.values(), ids=FAST)
+def test_the_faster_way_is_taken_and_gives_the_same(inputs, outputs, r, padding, size):
+    torch.manual_seed(0)
+    conv = Conv2d(inputs, outputs, r, padding=padding)
+    x = drawn(1, inputs, size, size, dtype=torch.float32)
+    y = conv(x)
+    taken = y.grad_fn.next_functions[0][0].name() if y.grad_fn else ""
+    assert any(way.__name__ in taken for way in (Wide, ThinIn, ThinOut))
+    by_y = torch.randn_like(y)
+    leaves = (x, conv.weight, conv.bias)
+    found = torch.autograd.grad(y, leaves, by_y)
+    exact = nn.Conv2d(inputs, outputs, r, padding=padding).double()
+    exact.load_state_dict(conv.state_dict())
+    xd = x.detach().double().requires_grad_()
+    yd = exact(xd)
+    wanted = torch.autograd.grad(yd, (xd, exact.weight, exact.bias), by_y.double())
+    for ours, theirs in zip((y, *found), (yd, *wanted), strict=True):
+        error = (ours.double() - theirs).norm() / theirs.norm()
+        assert error < 3e-6
+    assert y.is_contiguous()
+
+
+def test_what_is_not_asked_for_is_not_computed():
+    torch.manual_seed(0)
+    for inputs, outputs, r, padding, size in FAST.values():
+        conv = Conv2d(inputs, outputs, r, padding=padding).requires_grad_(False)
+        x = drawn(1, inputs, size, size, dtype=torch.float32)
+        (by_x,) = torch.autograd.grad(conv(x).square().sum(), x)
+        assert by_x.abs().sum() > 0
+        assert conv.weight.grad is None
+        conv.requires_grad_(True)
+        conv(x.detach()).square().sum().backward()
+        assert conv.weight.grad is not None
+
+
+def zeros_around(x: Tensor, w: Tensor) -> Tensor:
+    return Wide.apply(x, w, 1)  # pyright: ignore[reportReturnType]
+
+
+@pytest.mark.parametrize(
+    ("way", "shapes"),
+    [
+        (zeros_around, ((1, 2, 5, 5), (2, 2, 3, 3))),
+        (ThinOut.apply, ((1, 2, 7, 7), (1, 2, 5, 5))),
+        (ThinIn.apply, ((1, 1, 7, 7), (2, 1, 5, 5))),
+    ],
+)
+def test_gradients_can_be_differentiated_again(way, shapes):
+    """As penalties on gradients want."""
+    x, w = (drawn(*shape) for shape in shapes)
+    if way in (ThinOut.apply, ThinIn.apply):
+        assert torch.autograd.gradcheck(way, (x, w))
+    assert torch.autograd.gradgradcheck(way, (x, w))
+
+
+@pytest.mark.parametrize(
+    "conv",
+    [
+        Conv2d(WIDE, WIDE, 3, stride=2),
+        Conv2d(WIDE, WIDE, 3, groups=2),
+        Conv2d(WIDE, WIDE, 3, dilation=2),
+        Conv2d(WIDE, WIDE, 3, padding="same"),
+        Conv2d(WIDE, WIDE, (3, 1)),
+        Conv2d(WIDE, WIDE, 3, padding=1, padding_mode="reflect"),
+        Conv2d(WIDE, WIDE - 1, 3),
+    ],
+    ids=str,
+)
+def test_other_convolutions_are_as_they_were(conv):
+    x = torch.randn(1, WIDE, 34, 34)
+    assert torch.equal(conv(x), nn.Conv2d.forward(conv, x))
+
+
+def test_in_float64_and_in_bfloat16_it_is_torchs_own():
+    conv, x = Conv2d(WIDE, WIDE, 3), torch.randn(1, WIDE, 34, 34)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(conv(x), nn.Conv2d.forward(conv, x))
+    assert torch.equal(conv.double()(x.double()), nn.Conv2d.forward(conv, x.double()))
