@@ -4,7 +4,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -29,13 +29,14 @@ class Options:
     """Of ganvas; a yardstick computes in float32, with TF32 where a GPU has that."""
     batch_size: int | None = None
     """None: the case's own."""
-    compile: bool = False
-    """Whether ganvas compiles its networks."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """More settings of ganvas, which its yardsticks do not have."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A heading, the names of columns, and rows of cells as they are shown."""
+    """A heading, the names of columns, and rows of cells as they are shown. Tables of one heading
+    that follow one another are shown as one."""
 
     title: str
     head: Sequence[str]
@@ -44,8 +45,16 @@ class Table:
     """The numbers behind it, for files."""
 
     def markdown(self) -> str:
-        lines = [self.head, ["---"] * len(self.head), *self.rows]
-        return f"### {self.title}\n\n" + "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+        head = [self.head, ["---"] * len(self.head)]
+        return f"### {self.title}\n\n{in_cells(head)}\n{self.lines()}"
+
+    def lines(self) -> str:
+        """The rows alone: those of a table that has been begun."""
+        return in_cells(self.rows)
+
+
+def in_cells(rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
 Case = Callable[[Options], Iterable[Table]]

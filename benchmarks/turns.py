@@ -31,7 +31,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds of each turn, and the most memory that the side took."""
+    """Seconds of each turn behind the warm-up, and the most memory that the side took in them."""
 
     seconds: tuple[float, ...]
     peak: int
@@ -51,8 +51,8 @@ class Measured:
 def alternate(
     sides: Sequence[Side], rounds: int, warm_up: int = 1, threads: int | None = None
 ) -> dict[str, Measured]:
-    """Every side's turn in each round, in their order; by name what the rounds behind the warm-up
-    took. `threads` are PyTorch's, in each process.
+    """Every side's turn in each round, in their order: what came of it, by name. `threads` are
+    PyTorch's, in each process.
 
     Raises:
         RuntimeError: a side met an error, which it tells, or its process ended.
@@ -71,7 +71,7 @@ def alternate(
             _ = answer(side, process, ours)  # built before the next one begins
         for n in range(warm_up + rounds):
             for side, process, ours in at_work:
-                ours.send("turn")
+                ours.send(n < warm_up)
                 seconds, peaks[side.name] = answer(side, process, ours)
                 if n >= warm_up:
                     found[side.name].append(seconds)
@@ -104,15 +104,18 @@ def work(theirs: Connection, side: Side, threads: int | None) -> None:
     try:
         if threads is not None:
             set_threads(threads)
-        before = memory_before()
+        before = resident("VmRSS")
         turn = side.build(**side.arguments)
+        begin_peak()
         theirs.send((False, (0.0, 0)))
         while True:
-            _ = theirs.recv()
+            warms_up = theirs.recv()
             start = time.perf_counter()
             _ = turn()
             wait_for_gpu()
-            theirs.send((False, (time.perf_counter() - start, memory_since(before))))
+            theirs.send((False, (time.perf_counter() - start, peak_above(before))))
+            if warms_up:
+                begin_peak()  # libraries that try kernels out take memory for that once
     except EOFError:
         return
     except BaseException:
@@ -132,14 +135,15 @@ def wait_for_gpu() -> None:
         torch.cuda.synchronize()
 
 
-def memory_before() -> int:
-    """Bytes that this process has; from here on the system counts its peak anew."""
+def begin_peak() -> None:
+    """Count the most memory anew from here on."""
+    if (torch := sys.modules.get("torch")) and torch.cuda.is_initialized():
+        torch.cuda.reset_peak_memory_stats()
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    return resident("VmRSS")
 
 
-def memory_since(before: int) -> int:
+def peak_above(before: int) -> int:
     if (torch := sys.modules.get("torch")) and torch.cuda.is_initialized():
         return torch.cuda.max_memory_allocated()
     return max(resident("VmHWM") - before, 0)
