@@ -75,11 +75,19 @@ def test_errors_leave_out_parameters_without_a_gradient():
     assert each == pytest.approx([0.1])
 
 
-def test_the_operations_of_a_step_are_counted():
-    """Twice the batch, twice as many; those of a published CycleGAN step are known."""
-    small = flops("cyclegan", TINY["cyclegan"])
-    assert flops("cyclegan", TINY["cyclegan"] | {"batch_size": 2}) == 2 * small
-    assert flops("cyclegan", {"size": 256}) == pytest.approx(1.9e12, rel=0.05)
+@pytest.mark.parametrize("method", list(TINY))
+def test_the_operations_of_a_step_are_counted(method: str):
+    """Twice the batch, twice as many."""
+    settings = {"batch_size": 4} | TINY[method]
+    small = flops(method, settings)
+    assert flops(method, settings | {"batch_size": 8}) == pytest.approx(2 * small, rel=0.05)
+
+
+def test_the_operations_are_those_of_convolutions_forward_and_backward():
+    """DCGAN's first layer, by hand: G runs forward once and backward once by its weights; what is
+    drawn wants no gradient."""
+    more = [flops("dcgan", TINY["dcgan"] | {"nz": nz}) for nz in (5, 6)]
+    assert more[1] - more[0] == 2 * 2 * 4 * (1 * 8 * 4 * 4 * 4)
 
 
 def test_the_share_of_the_peak_is_that_of_a_steps_operations():
