@@ -6,6 +6,8 @@ from pathlib import Path
 
 from benchmarks.cases import CASES
 from benchmarks.tables import Options, Table, as_json, where
+from ganvas.engine import checked
+from ganvas.errors import InputError
 
 
 def setting(text: str) -> tuple[str, str]:
@@ -53,6 +55,10 @@ def main() -> None:
     names = list(CASES) if names == ["all"] else names
     if unknown := [name for name in names if name not in CASES]:
         parser.error(f"{unknown[0]}: there is no such case; there is {', '.join(CASES)}")
+    try:
+        checked(given.device)
+    except InputError as error:
+        parser.error(str(error))
     options, tables = options_of(given), list[Table]()
     print("; ".join(where(options).values()), flush=True)
     for name in names:

@@ -53,6 +53,10 @@ class Table:
         return in_cells(self.rows)
 
 
+def on_gpu(options: Options) -> bool:
+    return options.device.startswith("cuda")
+
+
 def in_cells(rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
@@ -71,6 +75,11 @@ def ratios(slow: Measured, fast: Measured) -> list[float]:
     return [a / b for a, b in zip(slow.seconds, fast.seconds, strict=True)]
 
 
+def processor_ratios(slow: Measured, fast: Measured) -> list[float]:
+    """The same by the processor's time."""
+    return [a / b for a, b in zip(slow.processor, fast.processor, strict=True) if b]
+
+
 def gib(found: Measured) -> str:
     return f"{found.peak / GIB:.2f}" if found.peak else "unknown"
 
@@ -78,7 +87,7 @@ def gib(found: Measured) -> str:
 def where(options: Options) -> dict[str, str]:
     """Hardware, versions and command."""
     words = ["python", "-m", "benchmarks", *sys.argv[1:]]
-    gpu = torch.cuda.get_device_name() if options.device.startswith("cuda") else ""
+    gpu = torch.cuda.get_device_name() if on_gpu(options) else ""
     return {
         "hardware": gpu or f"{processor()}, {os.cpu_count()} threads, {options.threads} used",
         "versions": f"torch {torch.__version__}, Python {platform.python_version()}",

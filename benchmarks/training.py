@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.matmul import best, peaks
-from benchmarks.tables import Options, Table, gib, ratios, with_spread
+from benchmarks.tables import Options, Table, gib, on_gpu, processor_ratios, ratios, with_spread
 from benchmarks.turns import Measured, Side, Turn, alternate
 from benchmarks.yardstick.cyclegan import CycleGAN
 from benchmarks.yardstick.dcgan import DCGAN
@@ -162,7 +162,7 @@ def theirs(
 ) -> Turn:
     """Steps of the yardstick. On a GPU in TF32, and with cuDNN's choice of the fastest kernels."""
     config: Any = method_class(method).Config.from_mapping(dict(settings))
-    if options.device.startswith("cuda"):
+    if on_gpu(options):
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = True
     network = yardstick_of(method, config)
@@ -217,6 +217,7 @@ HEAD = (
     "ganvas, s",
     "yardstick, s",
     "times as fast",
+    "by processor time",
     "ganvas, GiB",
     "yardstick, GiB",
     "TFLOP",
@@ -228,8 +229,7 @@ HEAD = (
 
 def measured(training: Training, options: Options) -> Table:
     """One row: both sides in turn, and the matrix products that are this chip's measure."""
-    settings, gpu = training.with_options(options), options.device.startswith("cuda")
-    steps = GPU_STEPS if gpu else 1
+    settings, steps = training.with_options(options), GPU_STEPS if on_gpu(options) else 1
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "weights.safetensors"
         first = made(training.method, settings)
@@ -264,6 +264,7 @@ def row(
         with_spread([s / steps for s in a.seconds]),
         with_spread([s / steps for s in b.seconds]),
         with_spread(ratios(b, a), "{:.2f}"),
+        "" if on_gpu(options) else with_spread(processor_ratios(b, a), "{:.2f}"),
         gib(a),
         gib(b),
         f"{work / 1e12:.3g}",
@@ -273,6 +274,7 @@ def row(
     ]
     figures = {
         "seconds": {name: [s / steps for s in found[name].seconds] for name in peak_of},
+        "processor_seconds": {name: [s / steps for s in found[name].processor] for name in peak_of},
         "peak_bytes": {name: found[name].peak for name in peak_of},
         "flop": work,
         "flop_per_second": dict(rates),

@@ -18,6 +18,9 @@ from typing import Any
 Turn = Callable[[], object]
 """One unit of work, measured whole. What it leaves running on a GPU is waited for."""
 
+Told = tuple[float, float, int]
+"""Of a turn: seconds, seconds of the processor, the most memory."""
+
 
 @dataclass(frozen=True)
 class Side:
@@ -37,6 +40,9 @@ class Measured:
     peak: int
     """Bytes above those before `build`: on a GPU of tensors, else of the process; 0 where the
     system does not tell."""
+    processor: tuple[float, ...] = ()
+    """Seconds of the processor, of all threads of the side's process, in each turn: others who use
+    the machine disturb these less."""
 
     @property
     def median(self) -> float:
@@ -58,7 +64,6 @@ def alternate(
         RuntimeError: a side met an error, which it tells, or its process ended.
     """
     context, found = multiprocessing.get_context("spawn"), {side.name: [] for side in sides}
-    peaks = dict.fromkeys(found, 0)
     with ExitStack() as stack:
         at_work = []
         for side in sides:
@@ -71,14 +76,20 @@ def alternate(
             _ = answer(side, process, ours)  # built before the next one begins
         for n in range(warm_up + rounds):
             for side, process, ours in at_work:
-                ours.send(n < warm_up)
-                seconds, peaks[side.name] = answer(side, process, ours)
+                with suppress(BrokenPipeError):  # the answer says why
+                    ours.send(n < warm_up)
+                told = answer(side, process, ours)
                 if n >= warm_up:
-                    found[side.name].append(seconds)
-    return {name: Measured(tuple(seconds), peaks[name]) for name, seconds in found.items()}
+                    found[side.name].append(told)
+    return {name: of_turns(turns) for name, turns in found.items()}
 
 
-def answer(side: Side, process: SpawnProcess, ours: Connection) -> tuple[float, int]:
+def of_turns(told: Sequence[Told]) -> Measured:
+    seconds, processor, peaks = zip(*told, strict=True)
+    return Measured(tuple(seconds), max(peaks), tuple(processor))
+
+
+def answer(side: Side, process: SpawnProcess, ours: Connection) -> Told:
     try:
         failed, told = ours.recv()
     except (EOFError, ConnectionResetError):
@@ -107,13 +118,14 @@ def work(theirs: Connection, side: Side, threads: int | None) -> None:
         before = resident("VmRSS")
         turn = side.build(**side.arguments)
         begin_peak()
-        theirs.send((False, (0.0, 0)))
+        theirs.send((False, (0.0, 0.0, 0)))
         while True:
             warms_up = theirs.recv()
-            start = time.perf_counter()
+            start, used = time.perf_counter(), time.process_time()
             _ = turn()
             wait_for_gpu()
-            theirs.send((False, (time.perf_counter() - start, peak_above(before))))
+            seconds, used = time.perf_counter() - start, time.process_time() - used
+            theirs.send((False, (seconds, used, peak_above(before))))
             if warms_up:
                 begin_peak()  # libraries that try kernels out take memory for that once
     except EOFError:

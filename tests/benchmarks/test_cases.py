@@ -91,11 +91,15 @@ def test_the_operations_are_those_of_convolutions_forward_and_backward():
 
 
 def test_the_share_of_the_peak_is_that_of_a_steps_operations():
-    found = {"ganvas": Measured((2.0, 4.0), 2**30), "yardstick": Measured((6.0, 6.0), 2**29)}
+    found = {
+        "ganvas": Measured((2.0, 4.0), 2**30, (2.0, 2.0)),
+        "yardstick": Measured((6.0, 6.0), 2**29, (5.0, 6.0)),
+    }
     table = row("a step", 4, found, int(3e12), {"fp32": 2e12}, 2, OPTIONS)
     cells = dict(zip(table.head, table.rows[0], strict=True))
     assert cells["ganvas, s"] == "1.5 (1 to 2)"
     assert cells["times as fast"] == "2.25 (1.50 to 3.00)"
+    assert cells["by processor time"] == "2.75 (2.50 to 3.00)"
     assert (cells["ganvas at"], cells["yardstick at"]) == ("100%", "50%")
     assert (cells["ganvas, GiB"], cells["yardstick, GiB"]) == ("1.00", "0.50")
 
@@ -137,7 +141,21 @@ def test_without_a_name_the_cases_are_listed(
     assert all(len(line.split(maxsplit=1)) == 2 for line in shown.splitlines())
 
 
-def test_an_unknown_case_is_refused(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sys, "argv", ["benchmarks", "cyclegam"])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["cyclegam"], "cyclegam: there is no such case"),
+        (["dcgan", "--device", "abacus"], "--device abacus: is not there"),
+        (["dcgan", "--set", "dropout"], "wants NAME=VALUE"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(
+    words: list[str],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.setattr(sys, "argv", ["benchmarks", *words])
     with pytest.raises(SystemExit, match="2"):
         program.main()
+    assert told in capsys.readouterr().err

@@ -22,6 +22,7 @@ def test_the_memory_that_a_side_takes_is_its_own():
     found = alternate(sides, rounds=1, warm_up=0)
     assert 0.95 * large < found["large"].peak < 1.3 * large
     assert found["small"].peak < 0.2 * large
+    assert found["large"].processor[0] > found["small"].processor[0]
 
 
 @pytest.mark.parametrize(
