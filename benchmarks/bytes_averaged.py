@@ -22,7 +22,10 @@ from ganvas.methods.adversarial import AdversarialSettings
 
 PUBLISHED: dict[str, list[dict[str, Any]]] = {
     "stargan": [{"labels": 5}],
-    "stylegan": [{"size": 256, "at": 6000}, {"preset": "paper1024", "at": 10000}],
+    "stylegan": [
+        {"preset": "paper256", "at": 10000, "minibatch_dict": "none"},
+        {"preset": "paper1024", "at": 10000, "minibatch_dict": "none"},
+    ],
     "r3gan": [
         {"preset": "ffhq64", "batch_size": 32},
         {"preset": "ffhq256", "batch_size": 32},
@@ -136,7 +139,7 @@ def step_of(name: str, **given: Any) -> Step:
         # One more of the loop's own, about when to stop.
         messages = sum(len(list(buckets(few))) for few in (*told, *loop)) + steps
     return Step(
-        f"{name} {width}x{height}",
+        f"{given.get('preset', '')} {name} {width}x{height}".lstrip(),
         count,
         sum(t.nbytes for few in told for t in few) / steps,
         sum(t.nbytes for few in loop for t in few) / steps,
