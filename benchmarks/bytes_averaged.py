@@ -53,7 +53,7 @@ class Step:
     label: str
     batch: int
     gradients: float
-    """Bytes of gradients that are averaged."""
+    """Bytes of gradients that are averaged, and of labels that are gathered."""
     more: float
     """Bytes that are averaged beside them: losses, vitals, running statistics."""
     messages: float
@@ -120,6 +120,12 @@ def step_of(name: str, **given: Any) -> Step:
         if classes and "pictures" in batch:
             batch["labels"] = torch.zeros(count, dtype=torch.long)
         method.even_out = told.append
+
+        def joined(x: Tensor) -> Tensor:
+            told.append([x])
+            return x
+
+        method.joined = joined
         descend = method.descend
 
         def counted(player: str, loss: Tensor) -> None:
