@@ -3,6 +3,7 @@ what it measures."""
 
 from benchmarks import training
 from benchmarks.accuracy import accuracy
+from benchmarks.processes import scaling
 from benchmarks.startup import start_up
 from benchmarks.tables import Case
 
@@ -10,4 +11,5 @@ CASES: dict[str, Case] = {
     **training.CASES,
     "accuracy": accuracy,
     "start-up": start_up,
+    "processes": scaling,
 }

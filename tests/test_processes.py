@@ -8,6 +8,7 @@ import sys
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -18,12 +19,16 @@ from torch import Tensor, nn
 
 import ganvas
 from ganvas.cli import main
+from ganvas.config import Settings
+from ganvas.data.opening import open_training_set
 from ganvas.data.sampler import EndlessBatches
 from ganvas.engine import Engine, Processes, seed_step
 from ganvas.errors import InputError
+from ganvas.loop import Nobody
 from ganvas.methods import METHODS, method_class
 from ganvas.methods.base import Method
-from ganvas.training import dry_run, refuse_unequal_parts, settings_of
+from ganvas.runs.directory import Run
+from ganvas.training import dry_run, prepare, refuse_unequal_parts, settings_of
 
 STEPS = 2
 CASES: dict[str, dict[str, Any]] = {
@@ -235,6 +240,23 @@ def test_what_uses_a_run_is_left_to_the_first_process(monkeypatch, capsys):
     assert "--batch-size" in capsys.readouterr().out
 
 
+def keeps_pictures(config: Settings, free: float) -> int:
+    """1 where a process that finds so much memory free keeps its pictures there."""
+    with patch("ganvas.data.parts.free_memory", lambda: free):
+        return int(prepare("dcgan", config, Nobody(), Run("run")).data.in_memory)
+
+
+def test_processes_on_one_machine_share_its_memory(pictures, tmp_path):
+    given = {"data": str(pictures / "trainA"), "size": 32, "batch_size": 2, "device": "cpu"}
+    config = settings_of("dcgan", given)
+    seen = open_training_set("pictures", config).parts["pictures"].seen
+    taken = sum(s.pixels.nbytes for s in seen if s.pixels is not None)
+    # A domain may have a quarter.
+    free, said = 4 * 1.5 * taken, tmp_path / "said"
+    assert together(1, keeps_pictures, config, free, said=said) == [1], said.read_text()
+    assert together(2, keeps_pictures, config, free, said=said) == [0, 0], said.read_text()
+
+
 def test_a_fault_is_told_once_by_all(tmp_path):
     said = tmp_path / "said"
     command = ["train", "dcgan", "--data", str(tmp_path / "nowhere"), "--device", "cpu"]
@@ -271,24 +293,30 @@ def test_what_uses_a_run_is_done_by_each_process_alone(monkeypatch):
     assert Engine.start("cpu").processes == Processes()
 
 
-def test_torchrun_trains(pictures, tmp_path):
-    out = tmp_path / "run"
+@pytest.mark.parametrize(("nodes", "each"), [(1, 2), (2, 1)])
+def test_torchrun_trains(nodes, each, pictures, tmp_path):
+    out, port = tmp_path / "run", str(free_port())
     command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"),
-        *("--master-port", str(free_port()), "-m", "ganvas", "train", "dcgan"),
+        *("--nproc-per-node", str(each), "--nnodes", str(nodes), "--master-addr", "127.0.0.1"),
+        *("--master-port", port, "-m", "ganvas", "train", "dcgan"),
         *("--data", str(pictures / "trainA"), "--out", str(out), "--device", "cpu"),
         *("--size", "16", "--ngf", "4", "--ndf", "4", "--nz", "4", "--batch-size", "4"),
         *("--duration", "2it", "--log-every", "1it", "--no-tensorboard"),
     ]
     sources = str(Path(ganvas.__file__).parents[1])
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": sources, "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("report:") == 1
-    assert "2 processes" in done.stdout
+    agents = [
+        subprocess.Popen(
+            [sys.executable, "-m", "torch.distributed.run", "--node-rank", str(node), *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": sources, "OMP_NUM_THREADS": "1"},
+        )
+        for node in range(nodes)
+    ]
+    said, faults = (list(texts) for texts in zip(*(a.communicate() for a in agents), strict=True))
+    assert [agent.returncode for agent in agents] == [0] * nodes, faults
+    assert [text.count("report:") for text in said] == [1, 0][:nodes]
+    assert "2 processes" in said[0]
     assert len(read_log(out / "log.jsonl")) == 2
     assert (out / "snapshots" / "latest" / "state.pt").is_file()

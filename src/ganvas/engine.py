@@ -127,6 +127,15 @@ class Processes:
             dist.gather_object(own, found, 0, group=group())
         return found or []
 
+    def on_this_machine(self) -> int:
+        """How many of them share this one's memory and cores."""
+        if self.count == 1:
+            return 1
+        found: list[Any] = [None] * self.count
+        with others_heard():
+            dist.all_gather_object(found, socket.gethostname(), group=group())
+        return found.count(socket.gethostname())
+
     def refuse_unlike(self, own: object, sentence: str) -> None:
         """Go on when all are here.
 

@@ -14,6 +14,7 @@ from ganvas.auto import AUTO, picked
 from ganvas.clock import Clock, Duration
 from ganvas.config import Settings, option_name
 from ganvas.data.opening import open_training_set
+from ganvas.data.parts import memory_shared
 from ganvas.data.samples import suggested
 from ganvas.data.sources import located
 from ganvas.data.training_set import TrainingSet
@@ -307,7 +308,8 @@ def prepare(
     engine = Engine.start(config.device, config.precision, config.threads, together=True)
     processes = engine.processes
     refuse_unequal_parts(config, processes.count)
-    data = open_training_set(kind.data, config, watcher.reading)
+    with memory_shared(processes.on_this_machine()):
+        data = open_training_set(kind.data, config, watcher.reading)
     config.check_whole({size for _, size in data.whole_sizes()})
     for picture, size in data.whole_sizes():
         config.check_size(*size, f"{picture} ({size[0]}x{size[1]} after --preprocess)")

@@ -4,7 +4,9 @@ memory."""
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -26,6 +28,9 @@ from ganvas.data.survey import (
 from ganvas.errors import InputError
 from ganvas.pictures import counted, from_unit, opaque
 from ganvas.scales import LAB, Scale, scale_for
+
+READERS: ContextVar[int] = ContextVar("READERS", default=1)
+"""How many on this machine read pictures at the same time, and keep them, each for itself."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ def read_parts(
         InputError: more than `max_bad` rows have a picture that cannot be used, or pictures that
             differ in size, or none is left.
     """
-    share = free_memory() / 4 * len(names)
+    share = free_memory() / READERS.get() / 4 * len(names)
     budget = {"memory": float("inf"), "none": 0.0, "auto": share}[cache]
     good: list[tuple[Seen, ...]] = []
     bad: list[str] = []
@@ -263,6 +268,17 @@ def scaling(
             "given are cut off"
         )
     return notes
+
+
+@contextmanager
+def memory_shared(readers: int) -> Iterator[None]:
+    """So many on this machine read here at the same time, none of which sees what the others are
+    about to take."""
+    token = READERS.set(readers)
+    try:
+        yield
+    finally:
+        READERS.reset(token)
 
 
 def free_memory() -> float:
