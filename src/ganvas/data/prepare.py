@@ -122,4 +122,4 @@ def resized(
         found = found.reshape(size[1], size[0], step)
         # The filter swings over at edges; 8 bits cut that off by themselves.
         bands.append(as_type(found.clip(band.min(), band.max()), kind) if deep else found)
-    return np.concatenate(bands, 2)
+    return bands[0] if len(bands) == 1 else np.concatenate(bands, 2)

@@ -2,9 +2,10 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -32,7 +33,7 @@ class TrainingSet(Dataset[Sample]):
     it whole, else float32 in [-1, 1].
 
     A subclass says which pictures a domain has (`pictures_of`), which of them are shown in
-    previews, how long an epoch is, and what sample k is.
+    previews, how long an epoch is, and what is drawn for sample k.
     """
 
     domains: ClassVar[tuple[str, ...]]
@@ -86,9 +87,6 @@ class TrainingSet(Dataset[Sample]):
     def epoch_size(self) -> int:
         raise NotImplementedError  # pragma: no cover
 
-    def __getitem__(self, k: int) -> Sample:
-        raise NotImplementedError  # pragma: no cover
-
     def whole_sizes(self) -> Iterator[tuple[str, tuple[int, int]]]:
         """Names and sizes of all pictures that the network sees whole: none where it sees crops."""
         if not self.preparation.crops:
@@ -129,37 +127,81 @@ class TrainingSet(Dataset[Sample]):
     def in_memory(self) -> bool:
         return all(part.in_memory for part in self.parts.values())
 
-    def cut(self, domain: str, draw: Draw) -> Tensor:
-        """The drawn picture, cropped and flipped."""
-        part = self.parts[domain]
+    def draws(self, k: int) -> dict[str, Draw]:
+        """What chance decided for sample k, of each domain."""
+        raise NotImplementedError  # pragma: no cover
+
+    def labels_of(self, draws: Mapping[str, Draw]) -> dict[str, int]:
+        """Numbers that belong to a sample, beside its pictures."""
+        return {}
+
+    def __getitem__(self, k: int) -> Sample:
+        return {name: x[0] for name, x in self.__getitems__([k]).items()}
+
+    def __getitems__(self, numbers: Sequence[int]) -> Sample:
+        """These samples as one batch (N, C, h, w), each cut straight into its place."""
+        drawn = [self.draws(k) for k in numbers]
+        batch = {domain: self.gathered(domain, [d[domain] for d in drawn]) for domain in drawn[0]}
+        labels = [self.labels_of(draws) for draws in drawn]
+        return batch | {name: torch.tensor([x[name] for x in labels]) for name in labels[0]}
+
+    def gathered(self, domain: str, draws: Sequence[Draw]) -> Tensor:
+        """(N, C, h, w) of the drawn pictures, cropped and flipped."""
+        part, batch = self.parts[domain], torch.empty(0)
+        for i, draw in enumerate(draws):
+            cut = self.cut(part, draw)
+            if i == 0:
+                batch = torch.empty(len(draws), part.channels, *cut.shape[1:], dtype=cut.dtype)
+            # expands grey to the channels of its domain
+            batch[i].copy_(cut.flip(2) if draw.flip else cut)
+        return batch
+
+    def cut(self, part: Part, draw: Draw) -> Tensor:
+        """The drawn picture, cropped: where it is kept, a view of it."""
         seen = part.seen[draw.index]
-        if seen.pixels is None:
-            picture = read_again(seen.entry)
-            pixels = part.tensor(self.preparation.training(picture, part.channels))
-        else:
-            pixels = seen.pixels
-        if self.preparation.crops:
-            (width, height), (_, h, w) = self.preparation.size, pixels.shape
-            top, left = int(draw.top * (h - height + 1)), int(draw.left * (w - width + 1))
-            pixels = pixels[:, top : top + height, left : left + width]
-        pixels = pixels.expand(part.channels, -1, -1)
-        return pixels.flip(2) if draw.flip else pixels
+        if seen.pixels is not None:
+            _, h, w = seen.pixels.shape
+            rows, columns = self.window(draw, (w, h))
+            return seen.pixels[:, rows, columns]
+        values = self.preparation.training(read_again(seen.entry), part.channels)
+        # Of bytes only the crop is made a tensor; deep values are scaled as a whole, as kept ones.
+        if not part.scale.is_bytes or values.dtype != np.uint8:
+            pixels = part.tensor(values)
+            rows, columns = self.window(draw, (pixels.shape[2], pixels.shape[1]))
+            return pixels[:, rows, columns]
+        rows, columns = self.window(draw, (values.shape[1], values.shape[0]))
+        return torch.from_numpy(values[rows, columns].transpose(2, 0, 1).copy())
+
+    def window(self, draw: Draw, size: tuple[int, int]) -> tuple[slice, slice]:
+        """The rows and columns of the drawn crop, of a picture of that (width, height)."""
+        if not self.preparation.crops:
+            return slice(None), slice(None)
+        (width, height), (w, h) = self.preparation.size, size
+        top, left = int(draw.top * (h - height + 1)), int(draw.left * (w - width + 1))
+        return slice(top, top + height), slice(left, left + width)
 
     def batches(self, start: int, part: tuple[int, int] = (0, 1)) -> Iterator[Sample]:
         """Batches (N, C, h, w) from sample `start` on, without end; of each, that part of so many
         equal ones."""
+        numbers = EndlessBatches(self.config.batch_size_at, start, part)
         workers = self.config.workers
         if workers is None:
             workers = 0 if self.in_memory else min(4, os.cpu_count() or 1)
+        if workers == 0:
+            return map(self.__getitems__, numbers)
+        return self.batches_of_workers(numbers, workers)
+
+    def batches_of_workers(self, numbers: EndlessBatches, workers: int) -> Iterator[Sample]:
+        """The same, read ahead by so many processes."""
         loader: DataLoader[Sample] = DataLoader(
             self,
-            batch_sampler=EndlessBatches(self.config.batch_size_at, start, part),  # pyright: ignore
+            batch_sampler=numbers,  # pyright: ignore[reportArgumentType]
             num_workers=workers,
-            collate_fn=stack,
+            collate_fn=as_it_is,
             # Its own generator: the global one belongs to the method.
             generator=torch.Generator(),
             worker_init_fn=leave_signals_to_the_trainer,
-            multiprocessing_context="fork" if workers and hasattr(os, "fork") else None,
+            multiprocessing_context="fork" if hasattr(os, "fork") else None,
         )
         batches = iter(loader)
         try:
@@ -171,8 +213,7 @@ class TrainingSet(Dataset[Sample]):
         finally:
             # Now, and not when the last reference goes: the workers heed no signal, and a process
             # that ended before them would wait for them for ever.
-            if workers:
-                batches._shutdown_workers()  # pyright: ignore[reportAttributeAccessIssue]
+            batches._shutdown_workers()  # pyright: ignore[reportAttributeAccessIssue]
 
     def fixed_of(self, domains: tuple[str, ...]) -> Sample:
         """The same few pictures every time, for previews: of the test part where there is one."""
@@ -253,5 +294,5 @@ def leave_signals_to_the_trainer(worker: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def stack(samples: list[Sample]) -> Sample:
-    return {domain: torch.stack([s[domain] for s in samples]) for domain in samples[0]}
+def as_it_is(batch: Sample) -> Sample:
+    return batch
