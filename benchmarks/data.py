@@ -7,7 +7,7 @@ drawn.
 import io
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
@@ -36,6 +36,7 @@ LOAD, CROP = 286, 256
 HEAD = (
     "pictures",
     "batch",
+    "--resizing",
     "ganvas, pictures a second",
     "transforms, pictures a second",
     "times as many",
@@ -82,7 +83,7 @@ def as_it_is(image: Image.Image) -> Image.Image:
     return image
 
 
-def ours(folder: str, batch_size: int, decoding: bool) -> Turn:
+def ours(folder: str, batch_size: int, decoding: bool, resizing: str) -> Turn:
     """The batches that a training of CycleGAN is given."""
     given: dict[str, Any] = {
         "data": folder,
@@ -91,6 +92,7 @@ def ours(folder: str, batch_size: int, decoding: bool) -> Turn:
         "batch_size": batch_size,
         "cache": "none" if decoding else "memory",
         "workers": 0,
+        "resizing": resizing,
         "flip": True,
     }
     config = Settings.from_mapping(given)
@@ -120,39 +122,50 @@ def written(size: int, kind: str) -> Iterator[str]:
         yield folder
 
 
-def compared(options: Options, size: int, kind: str, decoding: bool) -> Iterator[tuple[int, Any]]:
-    """Of each batch size, the turns of ours and of the reference."""
+def compared(
+    options: Options, size: int, kind: str, decoding: bool
+) -> Iterator[tuple[int, dict[str, Measured]]]:
+    """Of each batch size, the turns of the reference, and of ours by each way of resizing."""
+    ways = ("pillow", "torch") if decoding else ("pillow",)
     with written(size, kind) as folder:
         for batch_size in (1, 16) if options.batch_size is None else (options.batch_size,):
             arguments = {"folder": folder, "batch_size": batch_size, "decoding": decoding}
-            sides = [Side("ganvas", ours, arguments), Side("transforms", reference, arguments)]
+            sides = [Side(way, ours, arguments | {"resizing": way}) for way in ways]
+            sides.append(Side("transforms", reference, arguments))
             yield batch_size, alternate(sides, options.rounds or ROUNDS, threads=options.threads)
 
 
-def table_of(title: str, options: Options, kinds: list[tuple[str, str]], decoding: bool) -> Table:
+def table_of(title: str, options: Options, kinds: Sequence[str], decoding: bool) -> Table:
     rows, figures = [], {}
     for size in (256, 512):
-        for kind, name in kinds:
+        for kind in kinds:
             for batch_size, found in compared(options, size, kind, decoding):
-                what = f"{size}x{size}{name}"
-                rows.append(row_of(what, batch_size, found))
+                what = f"{size}x{size}" + (f", {kind}" if decoding else "")
+                rows += rows_of((what, str(batch_size)), found)
                 seconds = {side: m.seconds for side, m in found.items()}
                 figures[f"{what}, batch {batch_size}"] = seconds | {"pictures": SHOWN}
     return Table(title, HEAD, rows, figures)
 
 
-def row_of(what: str, batch_size: int, found: dict[str, Measured]) -> tuple[str, ...]:
-    sides = found["ganvas"], found["transforms"]
-    paces = [with_spread([SHOWN / s for s in side.seconds], "{:.0f}") for side in sides]
-    return what, str(batch_size), *paces, with_spread(ratios(sides[1], sides[0]), "{:.2f}")
+def rows_of(begin: tuple[str, str], found: dict[str, Measured]) -> list[tuple[str, ...]]:
+    theirs = found["transforms"]
+    return [
+        (*begin, way, pace(side), pace(theirs), with_spread(ratios(theirs, side), "{:.2f}"))
+        for way, side in found.items()
+        if side is not theirs
+    ]
+
+
+def pace(side: Measured) -> str:
+    """Pictures a second."""
+    return with_spread([SHOWN / seconds for seconds in side.seconds], "{:.0f}")
 
 
 def in_memory(options: Options) -> Iterator[Table]:
     """Batches of 256x256 crops of pictures in memory, on one core."""
-    yield table_of("Batches of pictures in memory", options, [("png", "")], decoding=False)
+    yield table_of("Batches of pictures in memory", options, ["png"], decoding=False)
 
 
 def decoding(options: Options) -> Iterator[Table]:
     """Batches of 256x256 crops of files that are decoded every time, on one core."""
-    kinds = [("jpg", ", JPEG"), ("png", ", PNG")]
-    yield table_of("Batches of files decoded every time", options, kinds, decoding=True)
+    yield table_of("Batches of files decoded each time", options, ["jpg", "png"], decoding=True)

@@ -126,7 +126,12 @@ def summary(training: Training) -> Iterator[str]:
     for name, count in data.layout.counts.items():
         if not name.startswith("train") and name not in data.classes and name != "pictures":
             yield f"{name:>22}: {count} pictures"
-    yield f"{'kept in memory':>22}: {'yes' if data.in_memory else 'no, decoded each time'}"
+    if data.in_memory:
+        kept = "yes"
+    else:
+        some = f"{data.kept} pictures; the others are" if data.kept else "no,"
+        kept = f"{some} decoded each time"
+    yield f"{'kept in memory':>22}: {kept}"
     yield f"{'one epoch':>22}: {data.epoch_size} pictures"
     yield "---------------- networks ---------------"
     for name, network in training.method.networks().items():

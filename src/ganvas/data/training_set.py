@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ganvas.config import Settings
+from ganvas.data.again import read_again
 from ganvas.data.bad import BadPicture
 from ganvas.data.decode import decode_entry
 from ganvas.data.layouts import Layout
@@ -127,6 +128,11 @@ class TrainingSet(Dataset[Sample]):
     def in_memory(self) -> bool:
         return all(part.in_memory for part in self.parts.values())
 
+    @property
+    def kept(self) -> int:
+        """How many pictures are kept in memory."""
+        return sum(s.pixels is not None for part in self.parts.values() for s in part.seen)
+
     def draws(self, k: int) -> dict[str, Draw]:
         """What chance decided for sample k, of each domain."""
         raise NotImplementedError  # pragma: no cover
@@ -163,7 +169,7 @@ class TrainingSet(Dataset[Sample]):
             _, h, w = seen.pixels.shape
             rows, columns = self.window(draw, (w, h))
             return seen.pixels[:, rows, columns]
-        values = self.preparation.training(read_again(seen.entry), part.channels)
+        values = self.preparation.training(read_again(seen), part.channels)
         # Of bytes only the crop is made a tensor; deep values are scaled as a whole, as kept ones.
         if not part.scale.is_bytes or values.dtype != np.uint8:
             pixels = part.tensor(values)
@@ -273,19 +279,6 @@ def common_corner(pictures: Sequence[Tensor]) -> Tensor:
     height = min(p.shape[1] for p in pictures)
     width = min(p.shape[2] for p in pictures)
     return torch.stack([p[:, :height, :width] for p in pictures])
-
-
-def read_again(entry: Entry) -> Picture:
-    """A picture that could be read before the training began.
-
-    Raises:
-        InputError: it has gone or changed since.
-    """
-    try:
-        return decode_entry(entry, entry.read())
-    except (OSError, RuntimeError, KeyError, InputError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{entry.name}: can no longer be read ({reason}); put it back") from None
 
 
 def leave_signals_to_the_trainer(worker: int) -> None:
