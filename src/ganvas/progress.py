@@ -7,9 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.text import Text
 
+from ganvas.bars import Watched
 from ganvas.config import option_name
 from ganvas.engine import place_among
 from ganvas.loop import Interrupted, Training, forecast
@@ -17,14 +18,6 @@ from ganvas.runs.describe import parameters
 from ganvas.runs.lines import LINES, Place
 
 REFRESH_SECONDS = 0.2
-
-
-class Watched(Progress):
-    """Progress on a terminal; not even an empty line where nobody watches."""
-
-    def __init__(self, *columns: ProgressColumn, console: Console | None = None) -> None:
-        console = console or Console(stderr=True)
-        super().__init__(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 class Bar:

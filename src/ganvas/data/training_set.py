@@ -203,7 +203,7 @@ class TrainingSet(Dataset[Sample]):
             self,
             batch_sampler=numbers,  # pyright: ignore[reportArgumentType]
             num_workers=workers,
-            collate_fn=as_it_is,
+            collate_fn=as_it_is,  # pyright: ignore[reportArgumentType]
             # Its own generator: the global one belongs to the method.
             generator=torch.Generator(),
             worker_init_fn=leave_signals_to_the_trainer,
