@@ -1,7 +1,8 @@
 """Batches are what the plain way makes of each picture: cut, repeated, mirrored, stacked."""
 
 import io
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,10 +15,11 @@ from PIL import Image
 from torch import Tensor
 
 from ganvas.config import Settings
-from ganvas.data import parts
+from ganvas.data import parts, training_set
 from ganvas.data.opening import open_training_set
 from ganvas.data.sampler import Draw
-from ganvas.data.training_set import TrainingSet
+from ganvas.data.training_set import TrainingSet, one_ahead
+from ganvas.errors import InputError
 
 LENGTHS = ((50, 40), (41, 43), (36, 60), (64, 38))
 
@@ -144,3 +146,44 @@ def test_workers_give_the_batches_that_one_process_gives(folder_of):
     alone, helped = (opened("unpaired", folder, cache="none", workers=n) for n in (0, 2))
     for one, other in zip(islice(alone.batches(6), 3), helped.batches(6), strict=False):
         assert all(one[d].equal(other[d]) for d in "AB")
+
+
+def test_what_is_made_one_ahead_is_the_same_and_made_while_the_one_before_is_used():
+    begun = [threading.Event() for _ in range(5)]
+
+    def made() -> Iterator[int]:
+        for n, event in enumerate(begun):
+            event.set()
+            yield n
+
+    for k, n in enumerate(islice(one_ahead(made()), 4)):
+        assert n == k
+        assert begun[k + 1].wait(10)
+
+
+def test_batches_for_a_gpu_are_those_for_a_cpu(folder_of, monkeypatch):
+    monkeypatch.setattr(training_set, "pinning", lambda: dict)
+    data = opened("unpaired", folder_of(KINDS["colour"]))
+    for one, other in zip(data.batches(3), islice(data.batches(3, pinned=True), 5), strict=False):
+        assert all(one[d].equal(other[d]) for d in "AB")
+
+
+def test_what_ends_the_making_is_met_where_it_is_due_and_leaves_no_thread():
+    def made() -> Iterator[int]:
+        yield 0
+        raise InputError("a.png: can no longer be read")
+
+    threads = threading.active_count()
+    coming = one_ahead(made())
+    assert next(coming) == 0
+    with pytest.raises(InputError, match=r"^a.png: can"):
+        next(coming)
+    assert threading.active_count() == threads
+
+
+def test_who_stops_early_leaves_no_thread():
+    threads = threading.active_count()
+    coming = one_ahead(iter(range(9)))
+    assert [next(coming), next(coming)] == [0, 1]
+    coming.close()
+    assert threading.active_count() == threads

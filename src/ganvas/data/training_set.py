@@ -2,8 +2,9 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from ganvas.errors import InputError
 from ganvas.pictures import Picture
 from ganvas.scales import Scale
 
+Item = TypeVar("Item")
 Sample = dict[str, Tensor]
 Reading = Callable[[int], Callable[[], object]]
 """Told how many pictures are about to be read, it gives what is to be called after each."""
@@ -186,23 +188,31 @@ class TrainingSet(Dataset[Sample]):
         top, left = int(draw.top * (h - height + 1)), int(draw.left * (w - width + 1))
         return slice(top, top + height), slice(left, left + width)
 
-    def batches(self, start: int, part: tuple[int, int] = (0, 1)) -> Iterator[Sample]:
+    def batches(
+        self, start: int, part: tuple[int, int] = (0, 1), pinned: bool = False
+    ) -> Iterator[Sample]:
         """Batches (N, C, h, w) from sample `start` on, without end; of each, that part of so many
-        equal ones."""
+        equal ones. `pinned` is for a GPU: a batch lies ready, in memory that it copies from, while
+        it computes on the one before."""
         numbers = EndlessBatches(self.config.batch_size_at, start, part)
         workers = self.config.workers
         if workers is None:
             workers = 0 if self.in_memory else min(4, os.cpu_count() or 1)
+        if workers == 0 and pinned:
+            return one_ahead(map(pinning(), map(self.__getitems__, numbers)))
         if workers == 0:
             return map(self.__getitems__, numbers)
-        return self.batches_of_workers(numbers, workers)
+        return self.batches_of_workers(numbers, workers, pinned)
 
-    def batches_of_workers(self, numbers: EndlessBatches, workers: int) -> Iterator[Sample]:
+    def batches_of_workers(
+        self, numbers: EndlessBatches, workers: int, pinned: bool
+    ) -> Iterator[Sample]:
         """The same, read ahead by so many processes."""
         loader: DataLoader[Sample] = DataLoader(
             self,
             batch_sampler=numbers,  # pyright: ignore[reportArgumentType]
             num_workers=workers,
+            pin_memory=pinned,
             collate_fn=as_it_is,  # pyright: ignore[reportArgumentType]
             # Its own generator: the global one belongs to the method.
             generator=torch.Generator(),
@@ -285,6 +295,27 @@ def leave_signals_to_the_trainer(worker: int) -> None:
     """Ctrl-C reaches all processes; the trainer still needs its workers to end the step."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def one_ahead(items: Iterator[Item]) -> Generator[Item]:
+    """The same items, each made by another thread while its user works on the one before."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items)
+        while True:
+            item = coming.result()
+            coming = thread.submit(next, items)
+            yield item
+
+
+def pinning() -> Callable[[Sample], Sample]:
+    """What puts a batch into memory that the GPU in use copies from; any thread may call it."""
+    device = torch.cuda.current_device()
+
+    def pinned(batch: Sample) -> Sample:
+        with torch.cuda.device(device):
+            return {name: x.pin_memory() for name, x in batch.items()}
+
+    return pinned
 
 
 def as_it_is(batch: Sample) -> Sample:
