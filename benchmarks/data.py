@@ -30,7 +30,7 @@ from ganvas.engine import Engine
 ROUNDS = 9
 COUNT = 16
 """Pictures of each domain."""
-SHOWN = 64
+SHOWN = 32
 """Pictures in a turn."""
 LOAD, CROP = 286, 256
 HEAD = (
