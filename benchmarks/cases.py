@@ -4,6 +4,7 @@ what it measures."""
 from benchmarks import training
 from benchmarks.accuracy import accuracy
 from benchmarks.processes import scaling
+from benchmarks.data import decoding, in_memory
 from benchmarks.startup import start_up
 from benchmarks.tables import Case
 
@@ -12,4 +13,6 @@ CASES: dict[str, Case] = {
     "accuracy": accuracy,
     "start-up": start_up,
     "processes": scaling,
+    "data": in_memory,
+    "data-decoding": decoding,
 }

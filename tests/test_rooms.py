@@ -33,7 +33,8 @@ MAY_IMPORT = {
     "training": HELPERS
     | {"methods", "data", "runs", "engine", "loop", "weights", "auto", "rehearsal", "judging"},
     "inference": HELPERS | {"methods", "data", "runs", "engine", "networks", "losses"},
-    "progress": HELPERS | {"runs", "loop", "engine"},
+    "bars": set(),
+    "progress": HELPERS | {"bars", "runs", "loop", "engine"},
     "bench": {"*"},
     "api": HELPERS
     | {"methods", "runs", "training", "inference", "progress", "weights", "evaluation", "engine"},

@@ -182,7 +182,8 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
         every["eval"] = c.interval("eval_every")
     ema = None if c.ema is None else Duration.parse(c.ema, "ema")
     processes = t.engine.processes
-    batches = t.data.batches(t.clock.images, (processes.index, processes.count))
+    place, on_gpu = (processes.index, processes.count), t.engine.device.type == "cuda"
+    batches = t.data.batches(t.clock.images, place, pinned=on_gpu)
     began = time.perf_counter() - t.clock.seconds
     saved = False
 

@@ -25,6 +25,8 @@ DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 """What PIL calls pictures of more than 8 bits."""
 STRIP = 256
 """So many rows are laid over white at a time."""
+PIECE = 2**18
+"""So many values go through all three operations of `to_unit` while the cache has them."""
 LUMA = (0.299, 0.587, 0.114)
 TYPES = frozenset(
     [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
@@ -248,7 +250,15 @@ def to_pil(picture: Picture) -> Image.Image:
 
 def to_unit(pixels: Tensor) -> Tensor:
     """uint8 0..255 to float32 [-1, 1]; what is float already stays."""
-    return pixels.float().div_(127.5).sub_(1) if pixels.dtype == torch.uint8 else pixels
+    if pixels.dtype != torch.uint8:
+        return pixels
+    if pixels.device.type != "cpu" or pixels.numel() <= 2 * PIECE:
+        return pixels.float().div_(127.5).sub_(1)
+    x = torch.empty_like(pixels, dtype=torch.float32)
+    count = max(PIECE * len(pixels) // pixels.numel(), 1)
+    for part, given in zip(x.split(count), pixels.split(count), strict=True):
+        part.copy_(given).div_(127.5).sub_(1)
+    return x
 
 
 def from_unit(x: Tensor) -> Tensor:

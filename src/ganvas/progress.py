@@ -7,9 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.text import Text
 
+from ganvas.bars import Watched
 from ganvas.config import option_name
 from ganvas.engine import place_among
 from ganvas.loop import Interrupted, Training, forecast
@@ -17,14 +18,6 @@ from ganvas.runs.describe import parameters
 from ganvas.runs.lines import LINES, Place
 
 REFRESH_SECONDS = 0.2
-
-
-class Watched(Progress):
-    """Progress on a terminal; not even an empty line where nobody watches."""
-
-    def __init__(self, *columns: ProgressColumn, console: Console | None = None) -> None:
-        console = console or Console(stderr=True)
-        super().__init__(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 class Bar:
@@ -126,7 +119,12 @@ def summary(training: Training) -> Iterator[str]:
     for name, count in data.layout.counts.items():
         if not name.startswith("train") and name not in data.classes and name != "pictures":
             yield f"{name:>22}: {count} pictures"
-    yield f"{'kept in memory':>22}: {'yes' if data.in_memory else 'no, decoded each time'}"
+    if data.in_memory:
+        kept = "yes"
+    else:
+        some = f"{data.kept} pictures; the others are" if data.kept else "no,"
+        kept = f"{some} decoded each time"
+    yield f"{'kept in memory':>22}: {kept}"
     yield f"{'one epoch':>22}: {data.epoch_size} pictures"
     yield "---------------- networks ---------------"
     for name, network in training.method.networks().items():

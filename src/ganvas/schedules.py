@@ -6,12 +6,12 @@ climbs back to the full rate in the second half; ours do neither.
 
 import math
 from dataclasses import dataclass
-from typing import Literal
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Literal
 
 from ganvas.clock import Clock, Duration
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Policy = Literal["linear", "step", "plateau", "cosine", "constant"]
 
@@ -72,10 +72,12 @@ class Schedule:
             case _:
                 return 1.0
 
-    def saw(self, losses: dict[str, Tensor], before: Clock, after: Clock) -> None:
+    def saw(self, losses: "dict[str, Tensor]", before: Clock, after: Clock) -> None:
         """Take note of a step's losses; those of discriminators begin with D."""
         if self.policy != "plateau":
             return
+        import torch  # settings, which name the policies, are read without it
+
         own = [loss for name, loss in losses.items() if not name.startswith("D")]
         if own:  # the generators may stand still in a step
             self.plateau.add(float(torch.stack(own).sum()))

@@ -144,3 +144,35 @@ def test_many_channels_are_resized_each_by_itself():
 def test_deep_pictures_of_the_size_are_not_touched():
     values = np.random.default_rng(0).integers(0, 65536, (32, 32, 2)).astype(np.uint16)
     assert np.array_equal(prepared("none").training(Picture(values), 2), values)
+
+
+@pytest.mark.parametrize("size", [(40, 30), (13, 57)])
+def test_torch_resizes_rgb_within_two_levels_of_pillow(size):
+    values = np.random.default_rng(1).integers(0, 256, (9, 11, 3), np.uint8)
+    photo = np.asarray(Image.fromarray(values).resize((64, 48), Image.Resampling.BICUBIC))
+    ours, quick = (
+        Preparation("resize_and_crop", (8, 8), size, 1, quick=quick).training(Picture(photo), 3)
+        for quick in (False, True)
+    )
+    assert quick.shape == ours.shape == (*size[::-1], 3)
+    apart = np.abs(quick.astype(int) - ours)
+    assert apart.max() <= 2
+    assert 0 < np.mean(apart > 0) < 0.05
+
+
+@pytest.mark.parametrize("kind", ["grey", "deep", "middle"])
+def test_what_torch_cannot_resize_alike_pillow_does(kind):
+    values = np.random.default_rng(1).integers(0, 256, (30, 40, 1 if kind == "grey" else 3))
+    picture = Picture(values.astype(np.uint16 if kind == "deep" else np.uint8))
+    mode = "center_crop" if kind == "middle" else "resize_and_crop"
+    ours, quick = (
+        Preparation(mode, (8, 8), (20, 22), 1, quick=quick).training(picture, values.shape[2])
+        for quick in (False, True)
+    )
+    assert np.array_equal(ours, quick)
+
+
+def test_resizing_is_chosen_by_a_setting():
+    for name, quick in (("pillow", False), ("torch", True)):
+        config = Settings.from_mapping({"resizing": name})
+        assert Preparation.of(config, 1).quick is quick

@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from ganvas.networks.convolution import THIN, WIDE, Conv2d, ThinIn, ThinOut, Wide
+from ganvas.networks.convolution import THIN, WIDE, WIDER, Conv2d, ThinIn, ThinOut, Wide
 from ganvas.networks.winograd import tiles_of
 
 FORMS = [(2, 3), (4, 3), (3, 4)]
 FAST = {
+    "wider 3x3": (WIDER, WIDER, 3, 0, 34),
     "wide 3x3": (WIDE, WIDE, 3, 0, 34),
     "wide 3x3, zeros around": (WIDE, WIDE + 1, 3, 1, 33),
     "wide 4x4": (WIDE, WIDE, 4, 1, 33),
@@ -36,12 +37,13 @@ def drawn(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
     height=st.integers(5, 14),
     width=st.integers(5, 14),
     padding=st.integers(0, 2),
+    inside=st.booleans(),
 )
 def test_fewer_multiplications_give_the_same_answer(
-    m, r, count, inputs, outputs, height, width, padding
+    m, r, count, inputs, outputs, height, width, padding, inside
 ):
     x, w = drawn(count, inputs, height, width), drawn(outputs, inputs, r, r)
-    tiles = tiles_of(m, r, padding, torch.float64)
+    tiles = tiles_of(m, r, padding, inside, torch.float64)
     y = F.conv2d(x, w, padding=padding)
     by_y = torch.randn_like(y)
     by_x, by_w = torch.autograd.grad(y, (x, w), by_y)

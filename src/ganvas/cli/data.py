@@ -28,10 +28,10 @@ def check(source: str, /, *, size: str | None = None) -> None:
     """
     from rich.progress import TextColumn
 
+    from ganvas.bars import Watched
     from ganvas.config import pair_of_numbers
     from ganvas.data.check import check as check_source
     from ganvas.methods import METHODS, method_class
-    from ganvas.progress import Watched
 
     methods = {name: method_class(name) for name in METHODS}
     wanted = None if size is None else pair_of_numbers(size, "size")

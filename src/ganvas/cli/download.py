@@ -74,7 +74,7 @@ class Shown(Watcher):
 
     def bar(self, name: str, *columns: "ProgressColumn") -> "Progress":
         """The bar of that name, made and started where it is not there yet; others end."""
-        from ganvas.progress import Watched
+        from ganvas.bars import Watched
 
         if name not in self.bars:
             for other in self.bars.values():

@@ -84,6 +84,7 @@ def generate(
     """
     from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
+    from ganvas.bars import Watched
     from ganvas.errors import InputError
     from ganvas.inference.film import FPS, INSTALL, what_mp4_lacks
     from ganvas.inference.generate import generator_of, seeds_of
@@ -91,7 +92,6 @@ def generate(
     from ganvas.inference.making import Making
     from ganvas.inference.styles import layers_of, styled
     from ganvas.inference.subjects import mixing_sources, subjects_of_files, subjects_of_seeds
-    from ganvas.progress import Watched
 
     for option, value in (("interpolate", interpolate), ("batch-size", batch_size)):
         if value is not None and value < 1:

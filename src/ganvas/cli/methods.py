@@ -1,6 +1,8 @@
 """`ganvas methods [METHOD]`."""
 
-import inspect
+import ast
+from importlib.abc import InspectLoader
+from importlib.util import find_spec
 from typing import Any, Literal, get_args, get_origin
 
 
@@ -17,8 +19,7 @@ def methods(method: str | None = None, /) -> None:
 
     if method is None:
         for name in METHODS:
-            about = inspect.cleandoc(inspect.getmodule(method_class(name)).__doc__ or "")
-            print(f"{name:<12} {' '.join(about.split())}")
+            print(f"{name:<12} {' '.join(about(METHODS[name]).split())}")
         return
     group = ""
     for option in options_of(method_class(method).Config):
@@ -28,6 +29,15 @@ def methods(method: str | None = None, /) -> None:
         choices = [str(c) for c in get_args(option.kind)] if is_choice(option.kind) else []
         among = f" One of {', '.join(choices)}." if choices else ""
         print(f"  --{option_name(option.name):<18} {option.default!s:<16} {option.help}{among}")
+
+
+def about(place: str) -> str:
+    """The docstring of the module in `module:Class`, read, for PyTorch would take seconds."""
+    module = place.partition(":")[0]
+    spec = find_spec(module)
+    assert spec is not None
+    assert isinstance(spec.loader, InspectLoader)
+    return ast.get_docstring(ast.parse(spec.loader.get_source(module) or "")) or ""
 
 
 def is_choice(kind: Any) -> bool:

@@ -69,13 +69,13 @@ def project(
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
+    from ganvas.bars import Watched
     from ganvas.errors import InputError
     from ganvas.inference.film import FPS
     from ganvas.inference.generate import generator_of
     from ganvas.inference.load import load
     from ganvas.inference.project import Aim
     from ganvas.inference.projecting import project_all, readable, tasks
-    from ganvas.progress import Watched
 
     if not pictures:
         raise InputError("project: name at least one picture, folder or glob after the run")

@@ -80,9 +80,9 @@ def study(
     """
     from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
+    from ganvas.bars import Watched
     from ganvas.evaluation.study.answers import checked_share, summarise
     from ganvas.evaluation.study.protocol import Protocol, seen_twice
-    from ganvas.progress import Watched
     from ganvas.web.opening import Choice, alone, open_study, run_of
     from ganvas.web.study import Server, Study
 

@@ -4,7 +4,7 @@ why not."""
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 
@@ -106,14 +106,16 @@ def read_deep_png(content: bytes) -> Picture:
     return Picture(values, alpha)
 
 
-def decode_entry(entry: Entry, content: bytes) -> Picture:
+def decode_entry(
+    entry: Entry, content: bytes, quickly: Callable[[bytes], Picture | None] | None = None
+) -> Picture:
     """The picture of an entry that these bytes were read from: of a `Half`, that half of it; of an
-    `InLab`, that part of its colours.
+    `InLab`, that part of its colours. `quickly` is asked first, and may not know.
 
     Raises:
         BadPicture: as `decode` does, or it has no such part.
     """
-    picture = decode(content, entry.name)
+    picture = (quickly(content) if quickly else None) or decode(content, entry.name)
     if isinstance(entry, Half):
         return half_of(picture, entry)
     if isinstance(entry, InLab):

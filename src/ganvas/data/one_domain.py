@@ -1,6 +1,6 @@
 """Pictures of one set, with the classes that their folders name where there are such."""
 
-import torch
+from collections.abc import Mapping
 
 from ganvas.config import Settings
 from ganvas.data.layouts import (
@@ -11,9 +11,9 @@ from ganvas.data.layouts import (
     one_domain,
     side_by_side,
 )
-from ganvas.data.sampler import plain_draw
+from ganvas.data.sampler import Draw, plain_draw
 from ganvas.data.sources import Entry
-from ganvas.data.training_set import Reading, Sample, TrainingSet
+from ganvas.data.training_set import Reading, TrainingSet
 from ganvas.errors import InputError
 
 
@@ -65,13 +65,13 @@ class OneDomain(TrainingSet):
     def epoch_size(self) -> int:
         return len(self.parts["pictures"].seen)
 
-    def __getitem__(self, k: int) -> Sample:
+    def draws(self, k: int) -> dict[str, Draw]:
         c = self.config
         draw = plain_draw(c.seed, k, self.epoch_size, serial=c.serial_batches, flip=c.flip)
-        sample = {"pictures": self.cut("pictures", draw)}
-        if self.classes:
-            sample["labels"] = torch.tensor(self.labels[draw.index])
-        return sample
+        return {"pictures": draw}
+
+    def labels_of(self, draws: Mapping[str, Draw]) -> dict[str, int]:
+        return {"labels": self.labels[draws["pictures"].index]} if self.classes else {}
 
 
 class ManyDomains(OneDomain):

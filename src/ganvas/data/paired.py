@@ -12,10 +12,10 @@ from ganvas.data.layouts import (
     require_domains,
     side_by_side,
 )
-from ganvas.data.sampler import plain_draw
+from ganvas.data.sampler import Draw, plain_draw
 from ganvas.data.sources import Entry, Half, InLab
 from ganvas.data.survey import first_names, said
-from ganvas.data.training_set import Reading, Sample, TrainingSet
+from ganvas.data.training_set import Reading, TrainingSet
 from ganvas.errors import InputError
 
 SHOWN = 5
@@ -62,10 +62,10 @@ class Paired(TrainingSet):
     def epoch_size(self) -> int:
         return len(self.parts["A"].seen)
 
-    def __getitem__(self, k: int) -> Sample:
+    def draws(self, k: int) -> dict[str, Draw]:
         c = self.config
         draw = plain_draw(c.seed, k, self.epoch_size, serial=c.serial_batches, flip=c.flip)
-        return {domain: self.cut(domain, draw) for domain in self.domains}
+        return dict.fromkeys(self.domains, draw)
 
     @property
     def notes(self) -> list[str]:

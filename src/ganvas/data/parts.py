@@ -3,6 +3,7 @@ memory."""
 
 import hashlib
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -52,6 +53,7 @@ class Part:
     fingerprint: str
     """SHA-256 over the names and contents of all files."""
     in_memory: bool
+    """Whether the pixels of all are kept; else those of the first, as many as fit."""
     notes: list[str] = field(default_factory=list)
     """What a user should know: pictures skipped, enlarged, made colour or grey."""
 
@@ -102,7 +104,7 @@ def read_parts(
         if problem := problem_of(row):
             bad.append(problem)
             continue
-        total += sum(seen.pixels.nbytes for seen in row if seen.pixels is not None)
+        total += sum(map(bytes_of, row, wanted))
         good.append(row if total <= budget else tuple(map(without_pixels, row)))
     what = f"{'pictures' if len(names) == 1 else 'pairs'} in {' and '.join(names)}"
     if len(bad) > max_bad:
@@ -116,7 +118,8 @@ def read_parts(
     if not good:
         raise InputError(f"none of the {len(rows)} {what} can be used")
     in_memory = total <= budget
-    if not in_memory:
+    if not in_memory and not hasattr(os, "fork"):
+        # Workers that are not forked would each be sent what is kept.
         good = [tuple(map(without_pixels, row)) for row in good]
     columns = list(map(list, zip(*good, strict=True)))
     parts = [
@@ -150,8 +153,7 @@ def part_of(
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
     notes = notes_on(name, seen, preparation, channels) + scaling(name, seen, scale, low, high)
-    if in_memory:
-        seen = [scaled(s, scale) for s in seen]
+    seen = [scaled(s, scale) for s in seen]
     return Part(seen, scale, fingerprint, in_memory, notes)
 
 
@@ -234,6 +236,14 @@ def problem_of(row: Sequence[Seen]) -> str:
         if seen.problem:
             return seen.problem
     return unequal([(seen.entry.name, seen.size) for seen in row])
+
+
+def bytes_of(seen: Seen, want: Wanted) -> int:
+    """What its pixels take once they are scaled: float32, unless they stay 8 bits."""
+    if seen.pixels is None:
+        return 0
+    whole = seen.dtype == "uint8" and want.range in (None, "type")
+    return seen.pixels.numel() * (1 if whole else 4)
 
 
 def without_pixels(seen: Seen) -> Seen:

@@ -6,7 +6,9 @@ The names are those of pytorch-CycleGAN-and-pix2pix's `--preprocess`.
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from PIL import Image
+from torch.nn.functional import interpolate
 
 from ganvas.config import Preprocess, Settings
 from ganvas.pictures import Alpha, Picture, as_type
@@ -24,6 +26,8 @@ class Preparation:
     load_size: tuple[int, int]
     stride: int
     alpha: Alpha = "white"
+    quick: bool = False
+    """Whether PyTorch resizes what it can."""
 
     @classmethod
     def of(cls, config: Settings, stride: int) -> "Preparation":
@@ -33,6 +37,7 @@ class Preparation:
             config.load_width_height,
             stride,
             config.alpha,
+            config.resizing == "torch",
         )
 
     @property
@@ -72,7 +77,16 @@ class Preparation:
         values = picture.with_channels(channels, self.alpha)
         if self.preprocess == "center_crop":
             return resized(values, self.size, self.middle_box(picture.size), resample)
-        return resized(values, self.resized(picture.size), None, resample)
+        return self.whole(values, self.resized(picture.size), resample)
+
+    def whole(
+        self, values: np.ndarray, size: tuple[int, int], resample: Image.Resampling
+    ) -> np.ndarray:
+        """All of (H, W, C) at that size."""
+        rgb = values.dtype == np.uint8 and values.shape[2] == 3
+        if self.quick and rgb and resample == BICUBIC:
+            return quickly_resized(values, size)
+        return resized(values, size, None, resample)
 
     def middle_box(self, size: tuple[int, int]) -> Box:
         """The part of a picture that is left when it is scaled, in its own shape, until it covers
@@ -90,7 +104,7 @@ class Preparation:
         """(height, width, channels) without chance, for previews: the middle at its size."""
         if self.preprocess == "resize_and_crop":
             values = picture.with_channels(channels, self.alpha)
-            return resized(values, self.size, None, resample)
+            return self.whole(values, self.size, resample)
         values = self.training(picture, channels, resample)
         return self.middle(values) if self.crops else values
 
@@ -122,4 +136,16 @@ def resized(
         found = found.reshape(size[1], size[0], step)
         # The filter swings over at edges; 8 bits cut that off by themselves.
         bands.append(as_type(found.clip(band.min(), band.max()), kind) if deep else found)
-    return np.concatenate(bands, 2)
+    return bands[0] if len(bands) == 1 else np.concatenate(bands, 2)
+
+
+def quickly_resized(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """uint8 (H, W, 3) at another size (width, height), by PyTorch's form of Pillow's bicubic
+    filter: its weights have 16 bits and not 22."""
+    if size == (values.shape[1], values.shape[0]):
+        return values
+    given = torch.from_numpy(values if values.flags.writeable else values.copy())
+    found = interpolate(
+        given.permute(2, 0, 1)[None], size=size[::-1], mode="bicubic", antialias=True
+    )
+    return found[0].permute(1, 2, 0).numpy()

@@ -2,14 +2,17 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ganvas.config import Settings
+from ganvas.data.again import read_again
 from ganvas.data.bad import BadPicture
 from ganvas.data.decode import decode_entry
 from ganvas.data.layouts import Layout
@@ -22,6 +25,7 @@ from ganvas.errors import InputError
 from ganvas.pictures import Picture
 from ganvas.scales import Scale
 
+Item = TypeVar("Item")
 Sample = dict[str, Tensor]
 Reading = Callable[[int], Callable[[], object]]
 """Told how many pictures are about to be read, it gives what is to be called after each."""
@@ -32,7 +36,7 @@ class TrainingSet(Dataset[Sample]):
     it whole, else float32 in [-1, 1].
 
     A subclass says which pictures a domain has (`pictures_of`), which of them are shown in
-    previews, how long an epoch is, and what sample k is.
+    previews, how long an epoch is, and what is drawn for sample k.
     """
 
     domains: ClassVar[tuple[str, ...]]
@@ -86,9 +90,6 @@ class TrainingSet(Dataset[Sample]):
     def epoch_size(self) -> int:
         raise NotImplementedError  # pragma: no cover
 
-    def __getitem__(self, k: int) -> Sample:
-        raise NotImplementedError  # pragma: no cover
-
     def whole_sizes(self) -> Iterator[tuple[str, tuple[int, int]]]:
         """Names and sizes of all pictures that the network sees whole: none where it sees crops."""
         if not self.preparation.crops:
@@ -129,37 +130,94 @@ class TrainingSet(Dataset[Sample]):
     def in_memory(self) -> bool:
         return all(part.in_memory for part in self.parts.values())
 
-    def cut(self, domain: str, draw: Draw) -> Tensor:
-        """The drawn picture, cropped and flipped."""
-        part = self.parts[domain]
-        seen = part.seen[draw.index]
-        if seen.pixels is None:
-            picture = read_again(seen.entry)
-            pixels = part.tensor(self.preparation.training(picture, part.channels))
-        else:
-            pixels = seen.pixels
-        if self.preparation.crops:
-            (width, height), (_, h, w) = self.preparation.size, pixels.shape
-            top, left = int(draw.top * (h - height + 1)), int(draw.left * (w - width + 1))
-            pixels = pixels[:, top : top + height, left : left + width]
-        pixels = pixels.expand(part.channels, -1, -1)
-        return pixels.flip(2) if draw.flip else pixels
+    @property
+    def kept(self) -> int:
+        """How many pictures are kept in memory."""
+        return sum(s.pixels is not None for part in self.parts.values() for s in part.seen)
 
-    def batches(self, start: int, part: tuple[int, int] = (0, 1)) -> Iterator[Sample]:
+    def draws(self, k: int) -> dict[str, Draw]:
+        """What chance decided for sample k, of each domain."""
+        raise NotImplementedError  # pragma: no cover
+
+    def labels_of(self, draws: Mapping[str, Draw]) -> dict[str, int]:
+        """Numbers that belong to a sample, beside its pictures."""
+        return {}
+
+    def __getitem__(self, k: int) -> Sample:
+        return {name: x[0] for name, x in self.__getitems__([k]).items()}
+
+    def __getitems__(self, numbers: Sequence[int]) -> Sample:
+        """These samples as one batch (N, C, h, w), each cut straight into its place."""
+        drawn = [self.draws(k) for k in numbers]
+        batch = {domain: self.gathered(domain, [d[domain] for d in drawn]) for domain in drawn[0]}
+        labels = [self.labels_of(draws) for draws in drawn]
+        return batch | {name: torch.tensor([x[name] for x in labels]) for name in labels[0]}
+
+    def gathered(self, domain: str, draws: Sequence[Draw]) -> Tensor:
+        """(N, C, h, w) of the drawn pictures, cropped and flipped."""
+        part, batch = self.parts[domain], torch.empty(0)
+        for i, draw in enumerate(draws):
+            cut = self.cut(part, draw)
+            if i == 0:
+                batch = torch.empty(len(draws), part.channels, *cut.shape[1:], dtype=cut.dtype)
+            # expands grey to the channels of its domain
+            batch[i].copy_(cut.flip(2) if draw.flip else cut)
+        return batch
+
+    def cut(self, part: Part, draw: Draw) -> Tensor:
+        """The drawn picture, cropped: where it is kept, a view of it."""
+        seen = part.seen[draw.index]
+        if seen.pixels is not None:
+            _, h, w = seen.pixels.shape
+            rows, columns = self.window(draw, (w, h))
+            return seen.pixels[:, rows, columns]
+        values = self.preparation.training(read_again(seen), part.channels)
+        # Of bytes only the crop is made a tensor; deep values are scaled as a whole, as kept ones.
+        if not part.scale.is_bytes or values.dtype != np.uint8:
+            pixels = part.tensor(values)
+            rows, columns = self.window(draw, (pixels.shape[2], pixels.shape[1]))
+            return pixels[:, rows, columns]
+        rows, columns = self.window(draw, (values.shape[1], values.shape[0]))
+        return torch.from_numpy(values[rows, columns].transpose(2, 0, 1).copy())
+
+    def window(self, draw: Draw, size: tuple[int, int]) -> tuple[slice, slice]:
+        """The rows and columns of the drawn crop, of a picture of that (width, height)."""
+        if not self.preparation.crops:
+            return slice(None), slice(None)
+        (width, height), (w, h) = self.preparation.size, size
+        top, left = int(draw.top * (h - height + 1)), int(draw.left * (w - width + 1))
+        return slice(top, top + height), slice(left, left + width)
+
+    def batches(
+        self, start: int, part: tuple[int, int] = (0, 1), pinned: bool = False
+    ) -> Iterator[Sample]:
         """Batches (N, C, h, w) from sample `start` on, without end; of each, that part of so many
-        equal ones."""
+        equal ones. `pinned` is for a GPU: a batch lies ready, in memory that it copies from, while
+        it computes on the one before."""
+        numbers = EndlessBatches(self.config.batch_size_at, start, part)
         workers = self.config.workers
         if workers is None:
             workers = 0 if self.in_memory else min(4, os.cpu_count() or 1)
+        if workers == 0 and pinned:
+            return one_ahead(map(pinning(), map(self.__getitems__, numbers)))
+        if workers == 0:
+            return map(self.__getitems__, numbers)
+        return self.batches_of_workers(numbers, workers, pinned)
+
+    def batches_of_workers(
+        self, numbers: EndlessBatches, workers: int, pinned: bool
+    ) -> Iterator[Sample]:
+        """The same, read ahead by so many processes."""
         loader: DataLoader[Sample] = DataLoader(
             self,
-            batch_sampler=EndlessBatches(self.config.batch_size_at, start, part),  # pyright: ignore
+            batch_sampler=numbers,  # pyright: ignore[reportArgumentType]
             num_workers=workers,
-            collate_fn=stack,
+            pin_memory=pinned,
+            collate_fn=as_it_is,  # pyright: ignore[reportArgumentType]
             # Its own generator: the global one belongs to the method.
             generator=torch.Generator(),
             worker_init_fn=leave_signals_to_the_trainer,
-            multiprocessing_context="fork" if workers and hasattr(os, "fork") else None,
+            multiprocessing_context="fork" if hasattr(os, "fork") else None,
         )
         batches = iter(loader)
         try:
@@ -171,8 +229,7 @@ class TrainingSet(Dataset[Sample]):
         finally:
             # Now, and not when the last reference goes: the workers heed no signal, and a process
             # that ended before them would wait for them for ever.
-            if workers:
-                batches._shutdown_workers()  # pyright: ignore[reportAttributeAccessIssue]
+            batches._shutdown_workers()  # pyright: ignore[reportAttributeAccessIssue]
 
     def fixed_of(self, domains: tuple[str, ...]) -> Sample:
         """The same few pictures every time, for previews: of the test part where there is one."""
@@ -234,24 +291,32 @@ def common_corner(pictures: Sequence[Tensor]) -> Tensor:
     return torch.stack([p[:, :height, :width] for p in pictures])
 
 
-def read_again(entry: Entry) -> Picture:
-    """A picture that could be read before the training began.
-
-    Raises:
-        InputError: it has gone or changed since.
-    """
-    try:
-        return decode_entry(entry, entry.read())
-    except (OSError, RuntimeError, KeyError, InputError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{entry.name}: can no longer be read ({reason}); put it back") from None
-
-
 def leave_signals_to_the_trainer(worker: int) -> None:
     """Ctrl-C reaches all processes; the trainer still needs its workers to end the step."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def stack(samples: list[Sample]) -> Sample:
-    return {domain: torch.stack([s[domain] for s in samples]) for domain in samples[0]}
+def one_ahead(items: Iterator[Item]) -> Generator[Item]:
+    """The same items, each made by another thread while its user works on the one before."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items)
+        while True:
+            item = coming.result()
+            coming = thread.submit(next, items)
+            yield item
+
+
+def pinning() -> Callable[[Sample], Sample]:
+    """What puts a batch into memory that the GPU in use copies from; any thread may call it."""
+    device = torch.cuda.current_device()
+
+    def pinned(batch: Sample) -> Sample:
+        with torch.cuda.device(device):
+            return {name: x.pin_memory() for name, x in batch.items()}
+
+    return pinned
+
+
+def as_it_is(batch: Sample) -> Sample:
+    return batch

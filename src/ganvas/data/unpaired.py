@@ -3,9 +3,9 @@ of pairs."""
 
 from ganvas.config import Settings
 from ganvas.data.layouts import Layout, require_domains, side_by_side, taken_apart
-from ganvas.data.sampler import unpaired_draws
+from ganvas.data.sampler import Draw, unpaired_draws
 from ganvas.data.sources import Entry
-from ganvas.data.training_set import Reading, Sample, TrainingSet
+from ganvas.data.training_set import Reading, TrainingSet
 from ganvas.errors import InputError
 
 
@@ -56,9 +56,7 @@ class Unpaired(TrainingSet):
     def epoch_size(self) -> int:
         return max(self.sizes)
 
-    def __getitem__(self, k: int) -> Sample:
+    def draws(self, k: int) -> dict[str, Draw]:
         c = self.config
         draws = unpaired_draws(c.seed, k, self.sizes, serial=c.serial_batches, flip=c.flip)
-        return {
-            domain: self.cut(domain, draw) for domain, draw in zip(self.domains, draws, strict=True)
-        }
+        return dict(zip(self.domains, draws, strict=True))

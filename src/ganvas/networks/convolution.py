@@ -9,10 +9,14 @@ from torch import Tensor, nn
 
 from ganvas.networks.winograd import Tiles, tiles_of
 
-WIDE = 192
-"""Channels, on both sides, from which fewer multiplications outweigh the transforms."""
+WIDE = 128
+"""Channels, on both sides, from which gradients by fewer multiplications outweigh the transforms."""
+WIDER = 192
+"""Channels from which answers by F(2, 3) do."""
 MANY = 1024
 """Pixels, of the whole batch, from which they do."""
+SMALL = 24
+"""Pixels of a row below which channels lie side by side."""
 THIN = 4
 """Channels up to which a large kernel leaves most of a vector unit idle."""
 LARGE = 5
@@ -24,7 +28,7 @@ BACKWARD = {3: 4, 4: 3}
 class Conv2d(nn.Conv2d):
     """As `nn.Conv2d`, to rounding, and faster on the CPU in float32.
 
-    Wide 3x3 convolutions by F(2, 3), and the gradients of wide 3x3 and 4x4 ones by F(4, 3) and
+    The widest 3x3 convolutions by F(2, 3), and the gradients of wide 3x3 and 4x4 ones by F(4, 3) and
     F(3, 4). Going forward precision matters: ReLUs and absolute values have gradients that jump
     where rounding flips a sign. Backward is linear, rounding goes in once, and larger tiles do. So
     gradients of a whole CycleGAN are as near to float64 as by definition (docs/benchmarks.md).
@@ -73,8 +77,8 @@ class Wide(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, w: Tensor, padding: int) -> Tensor:
         ctx.save_for_backward(x, w)
         ctx.padding = padding
-        if w.shape[-1] == 3:
-            return tiles_of(2, 3, padding, x.dtype).convolved(x, w)
+        if w.shape[-1] == 3 and min(w.shape[:2]) >= WIDER:
+            return tiles_of(2, 3, padding, x.shape[-1] < SMALL, x.dtype).convolved(x, w)
         return F.conv2d(x, w, padding=padding)
 
     @staticmethod
@@ -83,7 +87,9 @@ class Wide(torch.autograd.Function):
         if torch.is_grad_enabled():
             return *by_definition(x, w, y, asked, ctx.padding), None
         r: int = w.shape[-1]
-        tiles: Tiles = tiles_of(BACKWARD[r], r, ctx.padding, x.dtype)
+        tiles: Tiles = tiles_of(
+            BACKWARD[r], r, ctx.padding, x.shape[-1] < SMALL, x.dtype
+        )
         products = tiles.joined_back(y)
         by_x = tiles.by_pictures(products, w, x.shape) if asked[0] else None
         by_w = tiles.by_kernels(x, products) if asked[1] else None

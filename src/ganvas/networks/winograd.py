@@ -30,12 +30,15 @@ class Tiles:
     (N, C, H, W); m is r - 1 at least.
 
     The matrices are for tiles that are laid out as vectors: `values` (n * n, n * n), `kernel`
-    (n * n, r * r) and `answer` (m * m, n * n) are B^T, G and A^T, each times itself.
+    (n * n, r * r) and `answer` (m * m, n * n) are B^T, G and A^T, each times itself. With
+    `channels_inside` a tile's channels lie side by side in memory, which is quicker for small
+    pictures, and else its neighbours.
     """
 
     m: int
     r: int
     padding: int
+    channels_inside: bool
     values: Tensor
     kernel: Tensor
     answer: Tensor
@@ -55,16 +58,16 @@ class Tiles:
 
     def convolved(self, x: Tensor, w: Tensor) -> Tensor:
         """The answers (N, K, h, w)."""
-        products = torch.bmm(self.kernels(w), self.cut(x))
+        products = self.multiplied(self.kernels(w), self.cut(x))
         return self.joined(products, len(x), self.answers(x.shape))
 
     def by_pictures(self, products: Tensor, w: Tensor, shape: Sequence[int]) -> Tensor:
         """The gradient by pictures of that shape from that by products."""
-        return self.cut_back(torch.bmm(self.kernels(w).transpose(1, 2), products), shape)
+        return self.cut_back(self.multiplied(self.kernels(w).mT, products), shape)
 
     def by_kernels(self, x: Tensor, products: Tensor) -> Tensor:
         """The gradient by kernels from that by products, of pictures x."""
-        return self.kernels_back(torch.bmm(products, self.cut(x).transpose(1, 2)))
+        return self.kernels_back(torch.bmm(products, self.cut(x).mT))
 
     def kernels(self, w: Tensor) -> Tensor:
         """Kernels to transformed ones (n * n, K, C)."""
@@ -81,6 +84,7 @@ class Tiles:
             count * m + self.r - 1 - length - p
             for count, length in zip(counts, x.shape[2:], strict=True)
         )
+        x = self.laid_out(x)
         if p or down or right:
             x = F.pad(x, (p, right, p, down))
         one, channel, row, column = x.stride()
@@ -88,42 +92,84 @@ class Tiles:
             (n, n, x.shape[1], len(x), *counts),
             (row, column, channel, one, m * row, m * column),
         )
-        return (self.values @ tiles.reshape(n * n, -1)).view(n * n, x.shape[1], -1)
+        return self.matrices(self.values @ self.flat(tiles), x.shape[1])
 
     def cut_back(self, tiles: Tensor, shape: Sequence[int]) -> Tensor:
         """The gradient by pictures of that shape from that by transformed tiles."""
-        n, m, p, over, (count, channels) = self.n, self.m, self.padding, self.r - 1, shape[:2]
-        rows, columns = self.counts(self.answers(shape))
-        d = (self.values.t() @ tiles.view(n * n, -1)).view(n, n, channels, count, rows, columns)
-        d = d.permute(3, 2, 4, 0, 5, 1)
-        x = d.new_zeros(count, channels, rows + 1, m, columns + 1, m)
+        m, p, over, (count, channels) = self.m, self.padding, self.r - 1, shape[:2]
+        rows, columns = counts = self.counts(self.answers(shape))
+        flat = self.values.t() @ self.flat_matrices(tiles)
+        d = self.spread(flat, self.n, channels, count, counts).permute(3, 2, 4, 0, 5, 1)
+        if self.channels_inside:
+            x = d.new_zeros(count, rows + 1, m, columns + 1, m, channels).movedim(5, 1)
+        else:
+            x = d.new_zeros(count, channels, rows + 1, m, columns + 1, m)
         # Tiles overlap: the last values of each are the first of the next.
         x[:, :, :rows, :, :columns] = d[:, :, :, :m, :, :m]
         x[:, :, 1:, :over, :columns] += d[:, :, :, m:, :, :m]
         x[:, :, :rows, :, 1:, :over] += d[:, :, :, :m, :, m:]
         x[:, :, 1:, :over, 1:, :over] += d[:, :, :, m:, :, m:]
-        x = x.view(count, channels, (rows + 1) * m, (columns + 1) * m)
+        x = x.flatten(4, 5).flatten(2, 3)
         return x[:, :, p : p + shape[2], p : p + shape[3]].contiguous()
 
     def joined(self, products: Tensor, count: int, answers: Size) -> Tensor:
         """Products (n * n, K, N * tiles) to answers (N, K, h, w) of that size."""
-        m, (rows, columns), channels = self.m, self.counts(answers), products.shape[1]
-        y = (self.answer @ products.view(self.n**2, -1)).view(m, m, channels, count, rows, columns)
-        y = y.permute(3, 2, 4, 0, 5, 1).reshape(count, channels, rows * m, columns * m)
+        counts = self.counts(answers)
+        flat = self.answer @ self.flat_matrices(products)
+        y = self.spread(flat, self.m, products.shape[1], count, counts)
+        if self.channels_inside:
+            y = y.permute(3, 4, 0, 5, 1, 2).flatten(3, 4).flatten(1, 2).movedim(3, 1)
+        else:
+            y = y.permute(3, 2, 4, 0, 5, 1).flatten(4, 5).flatten(2, 3)
         return y[:, :, : answers[0], : answers[1]].contiguous()
 
     def joined_back(self, y: Tensor) -> Tensor:
         """The gradient by products from that by answers."""
-        m, (count, channels, height, width) = self.m, y.shape
+        m, (height, width) = self.m, y.shape[2:]
         rows, columns = self.counts((height, width))
+        y = self.laid_out(y)
         if (rows * m, columns * m) != (height, width):
             y = F.pad(y, (0, columns * m - width, 0, rows * m - height))
-        y = y.reshape(count, channels, rows, m, columns, m).permute(3, 5, 1, 0, 2, 4)
-        return (self.answer.t() @ y.reshape(m * m, -1)).view(self.n**2, channels, -1)
+        tiles = y.unflatten(3, (columns, m)).unflatten(2, (rows, m)).permute(3, 5, 1, 0, 2, 4)
+        return self.matrices(self.answer.t() @ self.flat(tiles), y.shape[1])
+
+    def laid_out(self, x: Tensor) -> Tensor:
+        inside, outside = torch.channels_last, torch.contiguous_format
+        return x.contiguous(memory_format=inside if self.channels_inside else outside)
+
+    def flat(self, tiles: Tensor) -> Tensor:
+        """Tiles (side, side, C, N, rows, columns), each as a vector: (side * side, all others)."""
+        return (tiles.movedim(2, 5) if self.channels_inside else tiles).flatten(0, 1).flatten(1)
+
+    def spread(self, flat: Tensor, side: int, channels: int, count: int, counts: Size) -> Tensor:
+        """Such vectors as tiles (side, side, C, N, rows, columns) again."""
+        if self.channels_inside:
+            return flat.view(side, side, count, *counts, channels).movedim(5, 2)
+        return flat.view(side, side, channels, count, *counts)
+
+    def matrices(self, flat: Tensor, channels: int) -> Tensor:
+        """Such vectors as matrices (side * side, C, N * tiles)."""
+        if self.channels_inside:
+            return flat.view(len(flat), -1, channels).mT
+        return flat.view(len(flat), channels, -1)
+
+    def flat_matrices(self, matrices: Tensor) -> Tensor:
+        """Such matrices as vectors again."""
+        return (matrices.mT if self.channels_inside else matrices).flatten(1)
+
+    def multiplied(self, a: Tensor, b: Tensor) -> Tensor:
+        """The products of matrices that act on channels with such matrices."""
+        return torch.bmm(b.mT, a.mT).mT if self.channels_inside else torch.bmm(a, b)
 
 
 @cache
-def tiles_of(m: int, r: int, padding: int = 0, dtype: torch.dtype = torch.float32) -> Tiles:
+def tiles_of(
+    m: int,
+    r: int,
+    padding: int = 0,
+    channels_inside: bool = False,
+    dtype: torch.dtype = torch.float32,
+) -> Tiles:
     """F(m, r), for m + r up to 7."""
     points = [Fraction(p) for p in POINTS[: m + r - 2]]
     assert len(points) == m + r - 2
@@ -133,7 +179,7 @@ def tiles_of(m: int, r: int, padding: int = 0, dtype: torch.dtype = torch.float3
         return torch.kron(one, one).to(dtype)
 
     values, kernel, answer = map(twice, toom_cook(points, m, r))
-    return Tiles(m, r, padding, values, kernel, answer)
+    return Tiles(m, r, padding, channels_inside, values, kernel, answer)
 
 
 Matrix = list[list[Fraction]]

@@ -1,0 +1,12 @@
+"""Progress on a terminal, for commands that do without PyTorch too."""
+
+from rich.console import Console
+from rich.progress import Progress, ProgressColumn
+
+
+class Watched(Progress):
+    """Progress on a terminal; not even an empty line where nobody watches."""
+
+    def __init__(self, *columns: ProgressColumn, console: Console | None = None) -> None:
+        console = console or Console(stderr=True)
+        super().__init__(*columns, console=console, transient=True, disable=not console.is_terminal)
