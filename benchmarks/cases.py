@@ -3,8 +3,8 @@ what it measures."""
 
 from benchmarks import training
 from benchmarks.accuracy import accuracy
-from benchmarks.processes import scaling
 from benchmarks.data import decoding, in_memory
+from benchmarks.processes import scaling
 from benchmarks.startup import start_up
 from benchmarks.tables import Case
 

@@ -87,9 +87,7 @@ class Wide(torch.autograd.Function):
         if torch.is_grad_enabled():
             return *by_definition(x, w, y, asked, ctx.padding), None
         r: int = w.shape[-1]
-        tiles: Tiles = tiles_of(
-            BACKWARD[r], r, ctx.padding, x.shape[-1] < SMALL, x.dtype
-        )
+        tiles: Tiles = tiles_of(BACKWARD[r], r, ctx.padding, x.shape[-1] < SMALL, x.dtype)
         products = tiles.joined_back(y)
         by_x = tiles.by_pictures(products, w, x.shape) if asked[0] else None
         by_w = tiles.by_kernels(x, products) if asked[1] else None
