@@ -1,5 +1,7 @@
 """Convolutions by faster ways are convolutions."""
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,21 +9,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from ganvas.networks.convolution import THIN, WIDE, WIDER, Conv2d, ThinIn, ThinOut, Wide
+from ganvas.networks.convolution import (
+    PLAIN,
+    THIN,
+    THIN_IN,
+    THIN_OUT,
+    WIDE,
+    WIDE_WAY,
+    WIDER,
+    Conv2d,
+    Convolution,
+)
 from ganvas.networks.winograd import tiles_of
 
 FORMS = [(2, 3), (4, 3), (3, 4)]
 FAST = {
     "wider 3x3": (WIDER, WIDER, 3, 0, 34),
     "wide 3x3": (WIDE, WIDE, 3, 0, 34),
-    "wide 3x3, zeros around": (WIDE, WIDE + 1, 3, 1, 33),
+    "wide 3x3, padded": (WIDE, WIDE + 1, 3, 1, 33),
     "wide 4x4": (WIDE, WIDE, 4, 1, 33),
     "few outputs": (8, THIN, 7, 0, 20),
-    "few outputs, zeros around": (8, 3, 7, 3, 21),
+    "few outputs, padded": (8, 3, 7, 3, 21),
     "few inputs": (3, 8, 7, 0, 20),
     "one channel": (1, 1, 5, 2, 11),
 }
 """Inputs, outputs, kernel, padding, size."""
+MODES = ("zeros", "reflect")
 
 
 def drawn(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -36,15 +49,14 @@ def drawn(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
     outputs=st.integers(1, 4),
     height=st.integers(5, 14),
     width=st.integers(5, 14),
-    padding=st.integers(0, 2),
     inside=st.booleans(),
 )
 def test_fewer_multiplications_give_the_same_answer(
-    m, r, count, inputs, outputs, height, width, padding, inside
+    m, r, count, inputs, outputs, height, width, inside
 ):
     x, w = drawn(count, inputs, height, width), drawn(outputs, inputs, r, r)
-    tiles = tiles_of(m, r, padding, inside, torch.float64)
-    y = F.conv2d(x, w, padding=padding)
+    tiles = tiles_of(m, r, inside, torch.float64)
+    y = F.conv2d(x, w)
     by_y = torch.randn_like(y)
     by_x, by_w = torch.autograd.grad(y, (x, w), by_y)
     x, w = x.detach(), w.detach()
@@ -61,26 +73,39 @@ def test_products_are_as_few_as_promised(m, r):
     assert tiles.n**2 / m**2 == {(2, 3): 4, (4, 3): 2.25, (3, 4): 4}[m, r]
 
 
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("inputs", "outputs", "r", "padding", "size"), FAST.values(), ids=FAST)
-def test_the_faster_way_is_taken_and_gives_the_same(inputs, outputs, r, padding, size):
+def test_the_faster_way_is_taken_and_gives_the_same(inputs, outputs, r, padding, size, mode):
     torch.manual_seed(0)
-    conv = Conv2d(inputs, outputs, r, padding=padding)
+    conv = Conv2d(inputs, outputs, r, padding=padding, padding_mode=mode)
     x = drawn(1, inputs, size, size, dtype=torch.float32)
+    assert conv.way(x) not in (None, PLAIN)
     y = conv(x)
-    taken = y.grad_fn.next_functions[0][0].name() if y.grad_fn else ""
-    assert any(way.__name__ in taken for way in (Wide, ThinIn, ThinOut))
     by_y = torch.randn_like(y)
-    leaves = (x, conv.weight, conv.bias)
-    found = torch.autograd.grad(y, leaves, by_y)
-    exact = nn.Conv2d(inputs, outputs, r, padding=padding).double()
+    found = torch.autograd.grad(y, [x, *conv.parameters()], by_y)
+    exact = nn.Conv2d(inputs, outputs, r, padding=padding, padding_mode=mode).double()
     exact.load_state_dict(conv.state_dict())
     xd = x.detach().double().requires_grad_()
     yd = exact(xd)
-    wanted = torch.autograd.grad(yd, (xd, exact.weight, exact.bias), by_y.double())
+    wanted = torch.autograd.grad(yd, [xd, *exact.parameters()], by_y.double())
     for ours, theirs in zip((y, *found), (yd, *wanted), strict=True):
         error = (ours.double() - theirs).norm() / theirs.norm()
         assert error < 3e-6
     assert y.is_contiguous()
+
+
+def test_what_mirrors_keeps_its_input_alone():
+    conv, x = Conv2d(8, 8, 3, padding=1, padding_mode="reflect"), torch.randn(1, 8, 9, 9)
+    kept: list[Tensor] = []
+
+    def keep(saved: Tensor) -> Tensor:
+        kept.append(saved)
+        return saved
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda saved: saved):
+        y = conv(x)
+    assert {saved.data_ptr() for saved in kept} == {x.data_ptr(), conv.weight.data_ptr()}
+    torch.testing.assert_close(y, nn.Conv2d.forward(conv, x))
 
 
 def test_what_is_not_asked_for_is_not_computed():
@@ -96,24 +121,26 @@ def test_what_is_not_asked_for_is_not_computed():
         assert conv.weight.grad is not None
 
 
-def zeros_around(x: Tensor, w: Tensor) -> Tensor:
-    return Wide.apply(x, w, 1)  # pyright: ignore[reportReturnType]
-
-
+@pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize(
     ("way", "shapes"),
     [
-        (zeros_around, ((1, 2, 5, 5), (2, 2, 3, 3))),
-        (ThinOut.apply, ((1, 2, 7, 7), (1, 2, 5, 5))),
-        (ThinIn.apply, ((1, 1, 7, 7), (2, 1, 5, 5))),
+        (PLAIN, ((1, 2, 5, 5), (2, 2, 3, 3))),
+        (WIDE_WAY, ((1, 2, 5, 5), (2, 2, 3, 3))),
+        (THIN_OUT, ((1, 2, 6, 6), (1, 2, 5, 5))),
+        (THIN_IN, ((1, 1, 6, 6), (2, 1, 5, 5))),
     ],
+    ids=["plain", "wide", "few outputs", "few inputs"],
 )
-def test_gradients_can_be_differentiated_again(way, shapes):
+def test_gradients_can_be_differentiated_again(way, shapes, mirrored):
     """As penalties on gradients want."""
-    x, w = (drawn(*shape) for shape in shapes)
-    if way in (ThinOut.apply, ThinIn.apply):
-        assert torch.autograd.gradcheck(way, (x, w))
-    assert torch.autograd.gradgradcheck(way, (x, w))
+
+    def convolved(x: Tensor, w: Tensor, bias: Tensor) -> Any:
+        return Convolution.apply(x, w, bias, 1, mirrored, way)
+
+    leaves = (*(drawn(*shape) for shape in shapes), drawn(shapes[1][0]))
+    assert torch.autograd.gradcheck(convolved, leaves)
+    assert torch.autograd.gradgradcheck(convolved, leaves)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +151,7 @@ def test_gradients_can_be_differentiated_again(way, shapes):
         Conv2d(WIDE, WIDE, 3, dilation=2),
         Conv2d(WIDE, WIDE, 3, padding="same"),
         Conv2d(WIDE, WIDE, (3, 1)),
-        Conv2d(WIDE, WIDE, 3, padding=1, padding_mode="reflect"),
+        Conv2d(WIDE, WIDE, 3, padding=1, padding_mode="circular"),
         Conv2d(WIDE, WIDE - 1, 3),
     ],
     ids=str,

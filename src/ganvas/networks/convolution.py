@@ -1,7 +1,7 @@
-"""Convolutions by the way that is fastest on this device."""
+"""Convolutions by the way that is fastest on this device, and keeps least."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from ganvas.networks.winograd import Tiles, tiles_of
 
 WIDE = 128
-"""Channels, on both sides, from which gradients by fewer multiplications outweigh the transforms."""
+"""Channels, on both sides, from which fewer multiplications outweigh the transforms backward."""
 WIDER = 192
-"""Channels from which answers by F(2, 3) do."""
+"""Channels from which they do forward, by F(2, 3)."""
 MANY = 1024
 """Pixels, of the whole batch, from which they do."""
 SMALL = 24
@@ -24,123 +24,142 @@ LARGE = 5
 BACKWARD = {3: 4, 4: 3}
 """By the kernel's size the m of F(m, r) that a backward takes."""
 
+Gradients = tuple[Tensor | None, Tensor | None]
+
+
+class Way(NamedTuple):
+    """How pictures x (N, C, H, W), with what is around them, are convolved with w (K, C, r, r), at
+    stride 1."""
+
+    answer: Callable[[Tensor, Tensor], Tensor]
+    """Of x and w: (N, K, h, w)."""
+    gradients: Callable[[Tensor, Tensor, Tensor, Sequence[bool]], Gradients]
+    """Of x, w, the gradient by answers, and which are asked for: those by x and by w."""
+
 
 class Conv2d(nn.Conv2d):
-    """As `nn.Conv2d`, to rounding, and faster on the CPU in float32.
+    """As `nn.Conv2d`, to rounding; on the CPU in float32 faster, and what is around a picture is
+    not kept for the backward.
 
-    The widest 3x3 convolutions by F(2, 3), and the gradients of wide 3x3 and 4x4 ones by F(4, 3) and
-    F(3, 4). Going forward precision matters: ReLUs and absolute values have gradients that jump
-    where rounding flips a sign. Backward is linear, rounding goes in once, and larger tiles do. So
-    gradients of a whole CycleGAN are as near to float64 as by definition (docs/benchmarks.md).
-
-    Large kernels with few channels on one side go by rows: a kernel of one row with a row's answers
-    as channels, whose shifted sum is the answer.
+    The widest 3x3 convolutions go by F(2, 3), and the gradients of wide 3x3 and 4x4 ones by
+    F(4, 3) and F(3, 4), see `winograd`. Going forward precision matters: ReLUs and absolute values
+    have gradients that jump where rounding flips a sign. Backward is linear, rounding goes in once,
+    and larger tiles do. So gradients of a whole CycleGAN are as near to float64 as by definition
+    (docs/benchmarks.md). Large kernels with few channels on one side go by rows.
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        if not (self.is_plain and is_ours(input)):
+        way = self.way(input) if is_ours(input) and self.is_plain else None
+        if way is None:
             return super().forward(input)
-        r, p = self.kernel_size[0], int(self.padding[0])
-        if r in BACKWARD and min(self.in_channels, self.out_channels) >= WIDE:
-            if input.numel() >= MANY * self.in_channels:
-                return with_bias(Wide.apply(input, self.weight, p), self.bias)
-        elif r >= LARGE and min(self.in_channels, self.out_channels) <= THIN:
-            x = F.pad(input, (p, p, p, p)) if p else input
-            way = ThinOut if self.out_channels <= THIN else ThinIn
-            return with_bias(way.apply(x, self.weight), self.bias)
-        return super().forward(input)
+        mirrored, p = self.padding_mode == "reflect", int(self.padding[0])
+        answer = Convolution.apply(input, self.weight, self.bias, p, mirrored, way)
+        assert isinstance(answer, Tensor)
+        return answer
+
+    def way(self, x: Tensor) -> Way | None:
+        """How a batch (N, C, H, W) is convolved; None: as PyTorch does."""
+        r, narrow = self.kernel_size[0], min(self.in_channels, self.out_channels)
+        if r in BACKWARD and narrow >= WIDE and len(x) * x.shape[2] * x.shape[3] >= MANY:
+            return WIDE_WAY
+        if r >= LARGE and narrow <= THIN:
+            return THIN_OUT if self.out_channels <= THIN else THIN_IN
+        return PLAIN if self.padding_mode == "reflect" else None
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is square, of stride 1, whole, and pads alike with zeros."""
+        """Whether it is square, of stride 1, whole, and pads alike on all sides."""
         whole = self.stride == self.dilation == (1, 1) and self.groups == 1
         alike = self.kernel_size[0] == self.kernel_size[1] and self.padding[0] == self.padding[-1]
-        zeros = self.padding_mode == "zeros" and not isinstance(self.padding, str)
-        return whole and alike and zeros
+        told = self.padding_mode in ("zeros", "reflect") and not isinstance(self.padding, str)
+        return whole and alike and told
 
 
 def is_ours(x: Tensor) -> bool:
     """Whether a batch (N, C, H, W) is computed here and now, on the CPU and in float32."""
     here = x.device.type == "cpu" and x.dtype == torch.float32 and x.ndim == 4
-    told = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    told = torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
     return here and not told and not torch.is_autocast_enabled("cpu")
 
 
-def with_bias(y: Any, bias: Tensor | None) -> Tensor:
-    return y if bias is None else y + bias[:, None, None]
-
-
-class Wide(torch.autograd.Function):
-    """x (N, C, H, W) with so many zeros around it by w (K, C, r, r)."""
+class Convolution(torch.autograd.Function):
+    """x (N, C, H, W), with so many zeros or mirrored pixels around it, by w (K, C, r, r)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor, padding: int) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, w: Tensor, bias: Tensor | None, padding: int, mirrored: bool, way: Way
+    ) -> Tensor:
         ctx.save_for_backward(x, w)
-        ctx.padding = padding
-        if w.shape[-1] == 3 and min(w.shape[:2]) >= WIDER:
-            return tiles_of(2, 3, padding, x.shape[-1] < SMALL, x.dtype).convolved(x, w)
-        return F.conv2d(x, w, padding=padding)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (x, w), (y,), asked = ctx.saved_tensors, gradients, ctx.needs_input_grad[:2]
-        if torch.is_grad_enabled():
-            return *by_definition(x, w, y, asked, ctx.padding), None
-        r: int = w.shape[-1]
-        tiles: Tiles = tiles_of(BACKWARD[r], r, ctx.padding, x.shape[-1] < SMALL, x.dtype)
-        products = tiles.joined_back(y)
-        by_x = tiles.by_pictures(products, w, x.shape) if asked[0] else None
-        by_w = tiles.by_kernels(x, products) if asked[1] else None
-        return by_x, by_w, None
-
-
-class ThinOut(torch.autograd.Function):
-    """x (N, C, H, W) by w (K, C, r, r) with few K."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
-        ctx.save_for_backward(x, w)
-        return by_rows(x, w)
+        ctx.padding, ctx.mirrored, ctx.way = padding, mirrored, way
+        y = way.answer(padded(x, padding, mirrored), w)
+        return y if bias is None else y.add_(bias[:, None, None])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (x, w), (y,), asked = ctx.saved_tensors, gradients, ctx.needs_input_grad
+        around = (ctx.padding, ctx.mirrored)
         if torch.is_grad_enabled():
-            return by_definition(x, w, y, asked)
-        (outputs, inputs, r, _), (count, _, height, width) = w.shape, y.shape
-        rows = y.new_zeros(count, r, outputs, height + r - 1, width)
-        for i in range(r):
-            rows[:, i, :, i : i + height] = y
-        by_x, by_w = gradients_of(x, as_rows(w), rows.flatten(1, 2), asked)
-        if by_w is not None:
-            by_w = by_w.view(r, outputs, inputs, r).permute(1, 2, 0, 3).contiguous()
-        return by_x, by_w
+            by_x, by_w = by_definition(x, w, y, asked, *around)
+        else:
+            by_x, by_w = ctx.way.gradients(padded(x, *around), w, y, asked)
+            by_x = None if by_x is None else cut_off(by_x, x, *around)
+        return by_x, by_w, y.sum((0, 2, 3)) if asked[2] else None, None, None, None
 
 
-class ThinIn(torch.autograd.Function):
-    """x (N, C, H, W) with few C by w (K, C, r, r)."""
+def padded(x: Tensor, padding: int, mirrored: bool) -> Tensor:
+    if not padding:
+        return x
+    return F.pad(x, (padding,) * 4, mode="reflect" if mirrored else "constant")
 
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
-        ctx.save_for_backward(x, w)
-        return F.conv2d(x, w)
 
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (x, w), (y,), asked = ctx.saved_tensors, gradients, ctx.needs_input_grad
-        if torch.is_grad_enabled():
-            return by_definition(x, w, y, asked)
-        p = w.shape[-1] - 1
-        around = F.pad(y, (p, p, p, p)) if asked[0] else None
-        by_x = None if around is None else by_rows(around, w.flip(2, 3).transpose(0, 1))
-        return by_x, gradients_of(x, w, y, (False, asked[1]))[1]
+def cut_off(by_padded: Tensor, x: Tensor, padding: int, mirrored: bool) -> Tensor:
+    """The gradient by x from that by padded x."""
+    if not padding:
+        return by_padded
+    if mirrored:
+        return torch.ops.aten.reflection_pad2d_backward(by_padded, x, (padding,) * 4)
+    return by_padded[:, :, padding:-padding, padding:-padding].contiguous()
+
+
+def by_definition(
+    x: Tensor, w: Tensor, y: Tensor, asked: Sequence[bool], padding: int, mirrored: bool
+) -> Gradients:
+    """The gradients that are asked for, to be differentiated again."""
+    inputs = [t for t, wanted in zip((x, w), asked, strict=False) if wanted]
+    answers = F.conv2d(padded(x, padding, mirrored), w)
+    found = iter(torch.autograd.grad(answers, inputs, y, create_graph=True))
+    return next(found) if asked[0] else None, next(found) if asked[1] else None
+
+
+def plain_gradients(x: Tensor, w: Tensor, y: Tensor, asked: Sequence[bool]) -> Gradients:
+    one, none = [1, 1], [0, 0]
+    mask = [asked[0], asked[1], False]
+    found = torch.ops.aten.convolution_backward(y, x, w, None, one, none, one, False, none, 1, mask)
+    return found[0], found[1]
+
+
+def tiles_for(m: int, x: Tensor, w: Tensor) -> Tiles:
+    return tiles_of(m, w.shape[-1], x.shape[-1] < SMALL, x.dtype)
+
+
+def wide_answer(x: Tensor, w: Tensor) -> Tensor:
+    if w.shape[-1] == 3 and min(w.shape[:2]) >= WIDER:
+        return tiles_for(2, x, w).convolved(x, w)
+    return F.conv2d(x, w)
+
+
+def wide_gradients(x: Tensor, w: Tensor, y: Tensor, asked: Sequence[bool]) -> Gradients:
+    tiles = tiles_for(BACKWARD[w.shape[-1]], x, w)
+    products = tiles.joined_back(y)
+    by_x = tiles.by_pictures(products, w, x.shape) if asked[0] else None
+    return by_x, tiles.by_kernels(x, products) if asked[1] else None
 
 
 def by_rows(x: Tensor, w: Tensor) -> Tensor:
-    """The convolution as a sum of its kernel's rows: one of each row for all pictures' rows, and
-    then the sum of the answers, each shifted to its place."""
+    """The answer as a sum over the kernel's rows: each row convolved with all rows of the pictures,
+    and then the sum of these answers, each shifted to its place."""
     outputs, _, r, _ = w.shape
-    rows = F.conv2d(x, as_rows(w)).view(len(x), r, outputs, x.shape[2], -1)
+    rows = F.conv2d(x, as_rows(w)).unflatten(1, (r, outputs))
     height = x.shape[2] - r + 1
     y = rows[:, 0, :, :height].clone(memory_format=torch.contiguous_format)
     for i in range(1, r):
@@ -153,21 +172,26 @@ def as_rows(w: Tensor) -> Tensor:
     return w.permute(2, 0, 1, 3).flatten(0, 1)[:, :, None]
 
 
-def gradients_of(
-    x: Tensor, w: Tensor, y: Tensor, asked: Sequence[bool]
-) -> tuple[Tensor | None, Tensor | None]:
-    """The gradients by pictures and by kernels, where they are asked for, from that by answers."""
-    one, none = [1, 1], [0, 0]
-    mask = [asked[0], asked[1], False]
-    found = torch.ops.aten.convolution_backward(y, x, w, None, one, none, one, False, none, 1, mask)
-    return found[0], found[1]
+def gradients_by_rows(x: Tensor, w: Tensor, y: Tensor, asked: Sequence[bool]) -> Gradients:
+    (outputs, inputs, r, _), (count, _, height, width) = w.shape, y.shape
+    rows = y.new_zeros(count, r, outputs, height + r - 1, width)
+    for i in range(r):
+        rows[:, i, :, i : i + height] = y
+    by_x, by_w = plain_gradients(x, as_rows(w), rows.flatten(1, 2), asked)
+    if by_w is not None:
+        by_w = by_w.view(r, outputs, inputs, r).permute(1, 2, 0, 3).contiguous()
+    return by_x, by_w
 
 
-def by_definition(
-    x: Tensor, w: Tensor, y: Tensor, asked: Sequence[bool], padding: int = 0
-) -> tuple[Tensor | None, ...]:
-    """The gradients that are asked for, to be differentiated again."""
-    inputs = [t for t, wanted in zip((x, w), asked, strict=True) if wanted]
-    answers = F.conv2d(x, w, padding=padding)
-    found = iter(torch.autograd.grad(answers, inputs, y, create_graph=True))
-    return tuple(next(found) if wanted else None for wanted in asked)
+def pictures_by_rows(x: Tensor, w: Tensor, y: Tensor, asked: Sequence[bool]) -> Gradients:
+    """The gradient by pictures is a convolution whose answers are few."""
+    by_x, p = None, w.shape[-1] - 1
+    if asked[0]:
+        by_x = by_rows(F.pad(y, (p, p, p, p)), w.flip(2, 3).transpose(0, 1))
+    return by_x, plain_gradients(x, w, y, (False, asked[1]))[1]
+
+
+PLAIN = Way(F.conv2d, plain_gradients)
+WIDE_WAY = Way(wide_answer, wide_gradients)
+THIN_OUT = Way(by_rows, gradients_by_rows)
+THIN_IN = Way(F.conv2d, pictures_by_rows)

@@ -15,21 +15,27 @@ from ganvas.networks.resampling import BlurDown, BlurUp
 Antialias = Literal["none", "down", "up", "both"]
 
 
+def mirrored(inputs: int, outputs: int, size: int, bias: bool = True) -> Conv2d:
+    """A convolution that keeps the size, with mirrored pixels around: what is around is not kept
+    for the backward, as a layer of its own would."""
+    return Conv2d(inputs, outputs, size, padding=size // 2, bias=bias, padding_mode="reflect")
+
+
 class ResidualBlock(nn.Module):
     """x + f(x) with two reflection-padded 3x3 convolutions, (N, C, H, W) in and out."""
 
     def __init__(self, channels: int, norm: Norm, dropout: bool) -> None:
         super().__init__()
         norm_of, bias = norm_layer(norm), needs_bias(norm)
-        # Dropout takes a place of its own, so that keys equal those of published weights.
+        # What pads has a place of its own in published weights, and dropout too: keys equal theirs.
         self.conv_block = nn.Sequential(
-            nn.ReflectionPad2d(1),
-            Conv2d(channels, channels, 3, bias=bias),
+            nn.Identity(),
+            mirrored(channels, channels, 3, bias),
             norm_of(channels),
             nn.ReLU(inplace=True),
             *([Dropout(0.5)] if dropout else []),
-            nn.ReflectionPad2d(1),
-            Conv2d(channels, channels, 3, bias=bias),
+            nn.Identity(),
+            mirrored(channels, channels, 3, bias),
             norm_of(channels),
         )
 
@@ -87,8 +93,8 @@ class ResnetGenerator(nn.Module):
             *(ResidualBlock(4 * w, norm, dropout) for _ in range(n_blocks)),
             *doubled(2 * w),
             *doubled(w),
-            nn.ReflectionPad2d(3),
-            Conv2d(w, out_channels, 7),
+            nn.Identity(),
+            mirrored(w, out_channels, 7),
             nn.Tanh(),
         )
 

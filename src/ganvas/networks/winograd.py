@@ -26,8 +26,8 @@ POINTS = (0, 1, -1, 2, Fraction(-1, 2))
 
 @dataclass(frozen=True)
 class Tiles:
-    """F(m x m, r x r) of convolutions by kernels (K, C, r, r) with so many zeros around pictures
-    (N, C, H, W); m is r - 1 at least.
+    """F(m x m, r x r) of convolutions of pictures (N, C, H, W) by kernels (K, C, r, r); m is r - 1
+    at least.
 
     The matrices are for tiles that are laid out as vectors: `values` (n * n, n * n), `kernel`
     (n * n, r * r) and `answer` (m * m, n * n) are B^T, G and A^T, each times itself. With
@@ -37,7 +37,6 @@ class Tiles:
 
     m: int
     r: int
-    padding: int
     channels_inside: bool
     values: Tensor
     kernel: Tensor
@@ -49,7 +48,7 @@ class Tiles:
 
     def answers(self, shape: Sequence[int]) -> Size:
         """Height and width of the answer to pictures of that shape."""
-        height, width = (length + 2 * self.padding - self.r + 1 for length in shape[2:])
+        height, width = (length - self.r + 1 for length in shape[2:])
         return height, width
 
     def counts(self, answers: Sequence[int]) -> Size:
@@ -79,14 +78,14 @@ class Tiles:
 
     def cut(self, x: Tensor) -> Tensor:
         """Pictures to transformed tiles (n * n, C, N * tiles)."""
-        n, m, p, counts = self.n, self.m, self.padding, self.counts(self.answers(x.shape))
+        n, m, counts = self.n, self.m, self.counts(self.answers(x.shape))
         down, right = (
-            count * m + self.r - 1 - length - p
+            count * m + self.r - 1 - length
             for count, length in zip(counts, x.shape[2:], strict=True)
         )
         x = self.laid_out(x)
-        if p or down or right:
-            x = F.pad(x, (p, right, p, down))
+        if down or right:
+            x = F.pad(x, (0, right, 0, down))
         one, channel, row, column = x.stride()
         tiles = x.as_strided(
             (n, n, x.shape[1], len(x), *counts),
@@ -96,7 +95,7 @@ class Tiles:
 
     def cut_back(self, tiles: Tensor, shape: Sequence[int]) -> Tensor:
         """The gradient by pictures of that shape from that by transformed tiles."""
-        m, p, over, (count, channels) = self.m, self.padding, self.r - 1, shape[:2]
+        m, over, (count, channels) = self.m, self.r - 1, shape[:2]
         rows, columns = counts = self.counts(self.answers(shape))
         flat = self.values.t() @ self.flat_matrices(tiles)
         d = self.spread(flat, self.n, channels, count, counts).permute(3, 2, 4, 0, 5, 1)
@@ -110,7 +109,7 @@ class Tiles:
         x[:, :, :rows, :, 1:, :over] += d[:, :, :, :m, :, m:]
         x[:, :, 1:, :over, 1:, :over] += d[:, :, :, m:, :, m:]
         x = x.flatten(4, 5).flatten(2, 3)
-        return x[:, :, p : p + shape[2], p : p + shape[3]].contiguous()
+        return x[:, :, : shape[2], : shape[3]].contiguous()
 
     def joined(self, products: Tensor, count: int, answers: Size) -> Tensor:
         """Products (n * n, K, N * tiles) to answers (N, K, h, w) of that size."""
@@ -164,11 +163,7 @@ class Tiles:
 
 @cache
 def tiles_of(
-    m: int,
-    r: int,
-    padding: int = 0,
-    channels_inside: bool = False,
-    dtype: torch.dtype = torch.float32,
+    m: int, r: int, channels_inside: bool = False, dtype: torch.dtype = torch.float32
 ) -> Tiles:
     """F(m, r), for m + r up to 7."""
     points = [Fraction(p) for p in POINTS[: m + r - 2]]
@@ -179,7 +174,7 @@ def tiles_of(
         return torch.kron(one, one).to(dtype)
 
     values, kernel, answer = map(twice, toom_cook(points, m, r))
-    return Tiles(m, r, padding, channels_inside, values, kernel, answer)
+    return Tiles(m, r, channels_inside, values, kernel, answer)
 
 
 Matrix = list[list[Fraction]]
