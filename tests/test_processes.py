@@ -2,6 +2,7 @@
 mean over all parts."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,8 +22,11 @@ from ganvas.cli import main
 from ganvas.data.sampler import EndlessBatches
 from ganvas.engine import Engine, Processes, seed_step
 from ganvas.errors import InputError
+from ganvas.inference.flow import Asked
+from ganvas.inference.jobs import Job
 from ganvas.methods import METHODS, method_class
 from ganvas.methods.base import Method
+from ganvas.pictures import Picture
 from ganvas.training import dry_run, refuse_unequal_parts, settings_of
 
 STEPS = 2
@@ -192,7 +196,7 @@ def test_what_stops_one_process_stops_all_and_resuming_is_exact(
     killed = number == signal.SIGKILL
     assert (ended, wait_for(first)) == ((-9, 2) if killed else (130, 130)), said.read_text()
     text = said.read_text()
-    assert text.count("another process of this training has ended" if killed else "stopped") == 1
+    assert text.count("another process has ended" if killed else "stopped") == 1
     assert len(list(run.glob(".*.writing"))) == 0
     assert together(2, gone_on_with, run, said=said) == [0, 0], said.read_text()
     assert not differences(everything(run), everything(never_stopped))
@@ -240,6 +244,48 @@ def test_a_fault_is_told_once_by_all(tmp_path):
     command = ["train", "dcgan", "--data", str(tmp_path / "nowhere"), "--device", "cpu"]
     assert together(2, main, command, said=said) == [2, 2]
     assert said.read_text().count("nowhere") == 1
+
+
+def test_pictures_to_translate_are_shared_out(tiny_run, pictures, tmp_path):
+    said, out, alone = tmp_path / "said", tmp_path / "out", tmp_path / "alone"
+    command = ["translate", str(tiny_run), str(pictures / "trainA"), "--device", "cpu", "--out"]
+    assert together(2, main, [*command, str(out)], said=said) == [0, 0], said.read_text()
+    assert main([*command, str(alone)]) == 0
+    found = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert found == {path.name: path.read_bytes() for path in alone.iterdir()}
+    assert said.read_text().count(f"{len(found)} pictures in") == 1
+
+
+def test_a_picture_that_one_process_cannot_use_is_told_once_before_any_is_translated(
+    tiny_run, pictures, tmp_path
+):
+    said, out, folder = tmp_path / "said", tmp_path / "out", tmp_path / "in"
+    shutil.copytree(pictures / "trainA", folder)
+    (folder / "zz.png").write_text("no picture")
+    command = ["translate", str(tiny_run), str(folder), "--device", "cpu", "--out", str(out)]
+    assert together(2, main, command, said=said) == [2, 2]
+    assert said.read_text().count("zz.png: is text and no picture") == 1
+    assert not out.exists()
+    assert together(2, main, [*command, "--max-bad", "1"], said=said) == [0, 0]
+    assert said.read_text().count("left out:") == 1
+
+
+def test_a_fault_in_one_share_ends_all_and_is_told_once(tiny_run, pictures, tmp_path, monkeypatch):
+    said, out = tmp_path / "said", tmp_path / "out"
+    write = Asked.write
+
+    def spoilt(self: Asked, job: Job, picture: Picture) -> None:
+        if job.source.name == last.name:
+            raise InputError(f"{job.source}: the disk is full")
+        write(self, job, picture)
+
+    last = sorted((pictures / "trainA").iterdir())[-1]
+    monkeypatch.setattr(Asked, "write", spoilt)
+    command = ["translate", str(tiny_run), str(pictures / "trainA"), "--device", "cpu", "--out"]
+    assert together(2, main, [*command, str(out)], said=said) == [2, 2]
+    assert said.read_text().count("the disk is full") == 1
+    assert "another process" not in said.read_text()
+    assert len(list(out.iterdir())) == len(list((pictures / "trainA").iterdir())) - 1
 
 
 def test_batches_that_cannot_be_dealt_out_are_refused():

@@ -30,7 +30,7 @@ PATIENCE = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Processes:
-    """Those that train together: the number of this one, and how many there are.
+    """Those that work together: the number of this one, and how many there are.
 
     All of them must call each method here, in the same order, but for `first` and `share`.
     """
@@ -149,8 +149,8 @@ def others_heard() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise InputError(
-            "another process of this training has ended, and with it all of them; `ganvas resume` "
-            "goes on from the last snapshot"
+            "another process has ended, and with it all of them; `ganvas resume` goes on from the "
+            "last snapshot of a training, and --skip-existing with a translation"
         ) from error
 
 
@@ -357,7 +357,7 @@ def own_device(name: str, processes: Processes) -> str:
         return name
     if name != "cuda":
         raise InputError(
-            f"--device {name}: several processes train on CUDA GPUs, each on its own, or on the "
+            f"--device {name}: several processes work on CUDA GPUs, each on its own, or on the "
             "CPU; take --device cuda or --device cpu"
         )
     # Some launchers show each process its own GPU only.
