@@ -1,13 +1,14 @@
 """All cases, by the name under which they are called. The first line of each one's docstring says
 what it measures."""
 
-from benchmarks import training
+from benchmarks import training, translation
 from benchmarks.accuracy import accuracy
 from benchmarks.startup import start_up
 from benchmarks.tables import Case
 
 CASES: dict[str, Case] = {
     **training.CASES,
+    **translation.CASES,
     "accuracy": accuracy,
     "start-up": start_up,
 }
