@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from torchvision.transforms import functional as transforms
+from torchvision import transforms
 
 from benchmarks.tables import Case, Options, Table, gib, ratios, with_spread
 from benchmarks.training import load_into, made, weights_of
@@ -128,14 +128,20 @@ def theirs(settings: Mapping[str, Any], weights: Path, inputs: Path, device: str
     with Image.open(next(inputs.iterdir())) as first:
         size = [first.height, first.width]
 
+    prepare: Any = transforms.Compose(
+        [
+            transforms.Resize(size, transforms.InterpolationMode.BICUBIC),
+            transforms.ToTensor(),
+            transforms.Normalize([0.5] * 3, [0.5] * 3),
+        ]
+    )
+
     @torch.no_grad()
     def translate(out: Path) -> None:
         for path in sorted(inputs.iterdir()):
             with Image.open(path) as file:
                 image = file.convert("RGB")
-            image = transforms.resize(image, size, transforms.InterpolationMode.BICUBIC)
-            x = transforms.normalize(transforms.to_tensor(image), [0.5] * 3, [0.5] * 3)
-            y = network(x[None].to(device))[0].cpu().float().numpy()
+            y = network(prepare(image)[None].to(device))[0].cpu().float().numpy()
             values = (np.transpose(y, (1, 2, 0)) + 1) / 2 * 255
             Image.fromarray(values.astype(np.uint8)).save(out / f"{path.stem}.png")
 

@@ -5,11 +5,12 @@ torchrun sets."""
 import atexit
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from itertools import islice
 from typing import Any, TypeVar
 
 import torch
@@ -127,17 +128,43 @@ class Processes:
             dist.gather_object(own, found, 0, group=group())
         return found or []
 
+    def shared_out(self, work: Iterable[Callable[[], Answer]]) -> Iterator[Answer]:
+        """What comes of these pieces of work, in their order, each of which one process does; the
+        first alone learns it. All go through the same pieces, and to their end.
+
+        Raises:
+            Exception: what one of them met, in all.
+        """
+        remaining = iter(work)
+        while pieces := list(islice(remaining, self.count)):
+            own: Any = None
+            error = None
+            if self.index < len(pieces):
+                try:
+                    own = pieces[self.index]()
+                except Exception as met:
+                    error = met
+            for met in self.known_to_all(error):
+                if met is not None:
+                    raise met
+            yield from self.gathered(own)[: len(pieces)]
+
+    def known_to_all(self, own: Answer) -> list[Answer]:
+        """What each process has, in their order."""
+        if self.count == 1:
+            return [own]
+        found: list[Any] = [None] * self.count
+        with others_heard():
+            dist.all_gather_object(found, own, group=group())
+        return found
+
     def refuse_unlike(self, own: object, sentence: str) -> None:
         """Go on when all are here.
 
         Raises:
             InputError: not all have the same; it says that sentence.
         """
-        if self.count == 1:
-            return
-        found: list[Any] = [None] * self.count
-        with others_heard():
-            dist.all_gather_object(found, own, group=group())
+        found = self.known_to_all(own)
         if any(other != found[0] for other in found):
             raise InputError(sentence)
 

@@ -5,6 +5,7 @@ import glob
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -220,12 +221,7 @@ def usable(
         job.source: (seen.size, seen.problem or misfit(seen, job))
         for job, seen in zip(share, seen_all, strict=True)
     }
-    of_each = processes.gathered(own)
-    found = {
-        source: told
-        for part in processes.first_does(lambda: of_each)
-        for source, told in part.items()
-    }
+    found = dict(chain.from_iterable(part.items() for part in processes.known_to_all(own)))
     bad = {job.source: problem for job in jobs if (problem := found[job.source][1])}
     if len(bad) > max_bad:
         listed = "; ".join(list(bad.values())[:SHOWN]) + ("; ..." if len(bad) > SHOWN else "")
