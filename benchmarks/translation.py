@@ -46,7 +46,7 @@ class Folder:
 
 FOLDERS = {
     "translation-64": Folder(
-        64, 64, {"size": 64, "ngf": 32, "n_blocks": 6}, "64x64, 6 blocks, width 32"
+        64, 32, {"size": 64, "ngf": 32, "n_blocks": 6}, "64x64, 6 blocks, width 32"
     ),
     "translation-256": Folder(256, 8, {"size": 256}, "256x256, 9 blocks, width 64"),
     "translation-1024": Folder(1024, 2, {"size": 256}, "1024x1024, 9 blocks, width 64", rounds=3),

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
-from threading import BoundedSemaphore, Event
+from threading import Event
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -158,8 +158,11 @@ class Crew:
         self.beside = on_cpu and self.at_once == 1 and not (asked.tile or asked.method.by_search)
         count = self.threads + MORE if on_cpu else min(os.cpu_count() or 1, MOST)
         self.most = 2 * count + self.at_once
-        self.pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
-        self.computing, self.stopped = BoundedSemaphore(self.threads), Event()
+        one = {"initializer": torch.set_num_threads, "initargs": (1,)}
+        self.pool = ThreadPoolExecutor(count, **one)
+        # Threads of their own, for allocators keep for each what it has ever taken.
+        self.computers = ThreadPoolExecutor(self.threads, **one)
+        self.stopped = Event()
         self.small: dict[tuple[int, int], bool] = {}
 
     def __enter__(self) -> Self:
@@ -169,7 +172,9 @@ class Crew:
 
     def __exit__(self, *_: object) -> None:
         self.stopped.set()
+        self.computers.shutdown(wait=False, cancel_futures=True)
         self.pool.shutdown(cancel_futures=True)
+        self.computers.shutdown()
         for hook in self.hooks:
             hook.remove()
         torch.set_num_threads(self.threads)  # of threads that begin later
@@ -212,9 +217,7 @@ class Crew:
     def all_of(self, job: Job) -> str:
         """A small picture's whole way: what is to be said of it."""
         picture, text = self.asked.read(job)
-        with self.computing:
-            self.go_on()
-            answer = self.asked.whole(job, picture)
+        answer = self.computers.submit(self.asked.whole, job, picture).result()
         self.go_on()
         self.asked.write(job, answer)
         return text
