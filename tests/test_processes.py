@@ -273,6 +273,22 @@ def test_a_picture_that_one_process_cannot_use_is_told_once_before_any_is_transl
     assert said.read_text().count("left out:") == 1
 
 
+def of_own_machine(run: Path, folders: Path, out: Path) -> int:
+    """Where each process has a folder of its own at that place."""
+    os.chdir(folders / os.environ["RANK"])
+    return main(["translate", str(run), "in", "--device", "cpu", "--out", str(out)])
+
+
+def test_processes_that_see_different_pictures_are_refused(tiny_run, pictures, tmp_path):
+    for index in "01":
+        shutil.copytree(pictures / "trainA", tmp_path / index / "in")
+    next((tmp_path / "1" / "in").iterdir()).unlink()
+    said, out = tmp_path / "said", tmp_path / "out"
+    assert together(2, of_own_machine, tiny_run, tmp_path, out, said=said) == [2, 2]
+    assert said.read_text().count("the processes see different pictures") == 1
+    assert not out.exists()
+
+
 def test_a_fault_in_one_share_ends_all_and_is_told_once(tiny_run, pictures, tmp_path, monkeypatch):
     said, out = tmp_path / "said", tmp_path / "out"
     write = Asked.write

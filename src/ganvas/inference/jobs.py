@@ -211,8 +211,12 @@ def usable(
     share. `half` says which of two that lie side by side is meant; `misfit` why one is of no use.
 
     Raises:
-        InputError: there are more than `max_bad`, in every process.
+        InputError: there are more than `max_bad`, or the processes have different jobs.
     """
+    processes.refuse_unlike(
+        [str(job.source) for job in jobs],
+        "the processes see different pictures there; give all machines the same files",
+    )
     share = jobs[processes.index :: processes.count]
     # Large ones one after the other: several at once may be more than memory holds.
     large = any(job.source.stat().st_size > LARGE for job in share)
