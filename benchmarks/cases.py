@@ -1,7 +1,7 @@
 """All cases, by the name under which they are called. The first line of each one's docstring says
 what it measures."""
 
-from benchmarks import training
+from benchmarks import training, translation
 from benchmarks.accuracy import accuracy
 from benchmarks.data import decoding, in_memory
 from benchmarks.processes import scaling
@@ -10,6 +10,7 @@ from benchmarks.tables import Case
 
 CASES: dict[str, Case] = {
     **training.CASES,
+    **translation.CASES,
     "accuracy": accuracy,
     "start-up": start_up,
     "processes": scaling,

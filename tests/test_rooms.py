@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "memory": HELPERS | {"methods", "data"},
     "auto": HELPERS | {"methods", "data", "engine", "memory"},
     "rehearsal": HELPERS | {"methods", "data", "engine", "memory", "loop", "runs"},
-    "judging": HELPERS | {"methods", "runs", "evaluation"},
+    "judging": HELPERS | {"methods", "runs", "evaluation", "engine"},
     "loop": HELPERS | {"methods", "data", "runs", "engine", "doctor", "judging"},
     "training": HELPERS
     | {"methods", "data", "runs", "engine", "loop", "weights", "auto", "rehearsal", "judging"},

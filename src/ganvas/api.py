@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganvas import training
-from ganvas.engine import Engine
+from ganvas.engine import Engine, Processes
 from ganvas.errors import InputError, did_you_mean
 from ganvas.evaluation import compare as comparing
 from ganvas.evaluation.choosing import Options
@@ -174,12 +174,14 @@ def evaluate(
     device: str = "auto",
     threads: int | None = None,
     quiet: bool = False,
+    together: bool = False,
     **options: Any,
 ) -> list[Result]:
     """Judge a trained method by real pictures: `evaluate("runs/digits", metrics=["fd", "swd"])`.
 
     `run` as for `load`; results are also added to its metrics.jsonl. `data` are other pictures
-    than those of the run. The options are the command line's, with underscores.
+    than those of the run. The options are the command line's, with underscores. `together` with
+    the other processes that were started, which all call it, each makes its share.
 
     Raises:
         InputError: the run, the pictures or an option does not allow it.
@@ -191,15 +193,16 @@ def evaluate(
             raise InputError(f"evaluate: there is no option {name!r}{did_you_mean(name, known)}")
     wanted = Options(**options)
     Engine.start(device, threads=threads)
-    method = loading.load(path, device)
+    method = loading.load(path, device, together)
+    processes = Processes.join() if together else Processes()
     folder = snapshot_folder(path)
     clock = read_description(folder).get("clock", {})
     about = {"images": clock.get("images", 0), "snapshot": folder.name}
     say = (lambda text: None) if quiet else print
     source = None if data is None else str(data)
-    results = judge(method, data=source, options=wanted, about=about, say=say)
+    results = judge(method, data=source, options=wanted, about=about, say=say, processes=processes)
     if (home := run_of(folder)) is not None:
-        append(results, home / "metrics.jsonl")
+        processes.first_does(lambda: append(results, home / "metrics.jsonl"))
     return results
 
 

@@ -7,6 +7,9 @@ from rich.progress import Progress, ProgressColumn
 class Watched(Progress):
     """Progress on a terminal; not even an empty line where nobody watches."""
 
-    def __init__(self, *columns: ProgressColumn, console: Console | None = None) -> None:
+    def __init__(
+        self, *columns: ProgressColumn, console: Console | None = None, shown: bool = True
+    ) -> None:
         console = console or Console(stderr=True)
-        super().__init__(*columns, console=console, transient=True, disable=not console.is_terminal)
+        watched = shown and console.is_terminal
+        super().__init__(*columns, console=console, transient=True, disable=not watched)

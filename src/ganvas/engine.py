@@ -5,11 +5,12 @@ torchrun sets."""
 import atexit
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from itertools import islice
 from typing import Any, TypeVar
 
 import torch
@@ -30,7 +31,7 @@ PATIENCE = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Processes:
-    """Those that train together: the number of this one, and how many there are.
+    """Those that work together: the number of this one, and how many there are.
 
     All of them must call each method here, in the same order, but for `first` and `share`.
     """
@@ -129,12 +130,37 @@ class Processes:
 
     def on_this_machine(self) -> int:
         """How many of them share this one's memory and cores."""
+        return self.known_to_all(socket.gethostname()).count(socket.gethostname())
+
+    def shared_out(self, work: Iterable[Callable[[], Answer]]) -> Iterator[Answer]:
+        """What comes of these pieces of work, in their order, each of which one process does; the
+        first alone learns it. All go through the same pieces, and to their end.
+
+        Raises:
+            Exception: what one of them met, in all.
+        """
+        remaining = iter(work)
+        while pieces := list(islice(remaining, self.count)):
+            own: Any = None
+            error = None
+            if self.index < len(pieces):
+                try:
+                    own = pieces[self.index]()
+                except Exception as met:
+                    error = met
+            for met in self.known_to_all(error):
+                if met is not None:
+                    raise met
+            yield from self.gathered(own)[: len(pieces)]
+
+    def known_to_all(self, own: Answer) -> list[Answer]:
+        """What each process has, in their order."""
         if self.count == 1:
-            return 1
+            return [own]
         found: list[Any] = [None] * self.count
         with others_heard():
-            dist.all_gather_object(found, socket.gethostname(), group=group())
-        return found.count(socket.gethostname())
+            dist.all_gather_object(found, own, group=group())
+        return found
 
     def refuse_unlike(self, own: object, sentence: str) -> None:
         """Go on when all are here.
@@ -142,11 +168,7 @@ class Processes:
         Raises:
             InputError: not all have the same; it says that sentence.
         """
-        if self.count == 1:
-            return
-        found: list[Any] = [None] * self.count
-        with others_heard():
-            dist.all_gather_object(found, own, group=group())
+        found = self.known_to_all(own)
         if any(other != found[0] for other in found):
             raise InputError(sentence)
 
@@ -158,8 +180,8 @@ def others_heard() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise InputError(
-            "another process of this training has ended, and with it all of them; `ganvas resume` "
-            "goes on from the last snapshot"
+            "another process has ended, and with it all of them; `ganvas resume` goes on from the "
+            "last snapshot of a training, and --skip-existing with a translation"
         ) from error
 
 
@@ -366,7 +388,7 @@ def own_device(name: str, processes: Processes) -> str:
         return name
     if name != "cuda":
         raise InputError(
-            f"--device {name}: several processes train on CUDA GPUs, each on its own, or on the "
+            f"--device {name}: several processes work on CUDA GPUs, each on its own, or on the "
             "CPU; take --device cuda or --device cpu"
         )
     # Some launchers show each process its own GPU only.

@@ -10,6 +10,7 @@ from typing import Any
 
 from ganvas.clock import Clock
 from ganvas.config import Settings
+from ganvas.engine import Processes
 from ganvas.errors import InputError
 from ganvas.evaluation import results as rows
 from ganvas.evaluation.choosing import Options
@@ -26,6 +27,7 @@ USUAL = "kd"
 """The metric that says which networks are the best, where that is measured and no other named."""
 TRAINING = "training"
 Say = Callable[[str], object]
+ALONE = Processes()
 
 
 @dataclass
@@ -49,18 +51,16 @@ class Judging:
         method: Method,
         config: Settings,
         say: Say = lambda text: None,
-        judges: bool = True,
+        processes: Processes = ALONE,
     ) -> None:
-        """One that does not judge is told what another found: its `standing`."""
-        self.config, self.say = config, say
+        """Several processes judge together; the first writes down what was found."""
+        self.config, self.say, self.processes = config, say, processes
         self.by, self.standing = "", Standing()
         self.first: list[Result] = []
-        if not judges:
-            return
         names = None if config.eval_metrics is None else config.eval_metrics.split(",")
         options = Options(metrics=names, count=config.eval_count, inception=config.inception)
         try:
-            self.judge = Judge(method, None, options, say)
+            self.judge = Judge(method, None, options, say, processes)
         except InputError as error:
             raise InputError(str(error).replace("--metrics", "--eval-metrics")) from None
         keys = self.judge.choice.keys
@@ -110,9 +110,14 @@ class Judging:
             self.say(f"evaluation: {error}")
             self.standing.since += 1
             return False
-        rows.append(found, run.path / "metrics.jsonl")
-        better = self.enter(self.value_of(found), clock)
-        self.say(self.sentence(found, better, clock))
+
+        def entered() -> Standing:
+            rows.append(found, run.path / "metrics.jsonl")
+            better = self.enter(self.value_of(found), clock)
+            self.say(self.sentence(found, better, clock))
+            return self.standing
+
+        self.standing = self.processes.first_does(entered)
         return clock.label in self.standing.kept
 
     def enter(self, value: float, clock: Clock) -> bool:

@@ -223,7 +223,7 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
                 judging is not None
                 and every["eval"].passed_between(before, t.clock)
                 and refuse_if_diverged(t) == 0
-                and evaluate(t, judging)
+                and judging.evaluate(t.method, t.run, t.clock)
             )
             saved = stop or best or ((numbered or latest) and refuse_if_diverged(t) == 0)
             if saved:
@@ -327,17 +327,6 @@ def previewed(training: Training, log: Log) -> tuple[float, list[str]]:
     image = write_sample(t.run.samples, t.clock, pictures)
     log.picture(image, t.clock)
     return most_varied, diagnosis
-
-
-def evaluate(training: Training, judging: Judging) -> bool:
-    """Judge the networks: whether they are to be kept."""
-    t = training
-
-    def judged() -> tuple[bool, Standing]:
-        return judging.evaluate(t.method, t.run, t.clock), judging.standing
-
-    best, judging.standing = t.engine.processes.first_does(judged)
-    return best
 
 
 def snapshot(training: Training, log: Log) -> None:

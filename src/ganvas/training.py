@@ -346,10 +346,10 @@ def prepare(
     set_warmup(network, config, data.epoch_size, start, watcher)
     judging = None
     if config.eval_every:
-        judging = Judging(network, config, watcher.said, judges=processes.first)
-    if judging and fresh and not rehearsed and processes.first:
-        judging.begin(network, clock)
+        judging = Judging(network, config, watcher.said, processes)
     processes.begin_alike([*network.parameters(), *network.buffers()])
+    if judging and fresh and not rehearsed:
+        judging.begin(network, clock)
     network.even_out, network.joined = processes.average, processes.joined
     processes.refuse_unlike(
         data.fingerprints,

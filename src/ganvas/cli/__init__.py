@@ -26,7 +26,7 @@ COMMANDS = {
     "methods": ("methods:methods", "List the methods, and every option of one."),
 }
 
-TOGETHER = {"train", "resume"}
+TOGETHER = {"train", "resume", "translate", "evaluate"}
 """What several processes do together; all else the first of them does alone."""
 
 

@@ -1,7 +1,7 @@
 """`ganvas evaluate RUN`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ganvas.cli.directions import Direction
 from ganvas.cli.numbers import MaybeNumber, MaybeWhole, Whole
@@ -71,6 +71,7 @@ def evaluate(
     """
     from ganvas import api
     from ganvas.cli.tables import table_of
+    from ganvas.engine import Processes
     from ganvas.errors import InputError
 
     options = {
@@ -87,7 +88,10 @@ def evaluate(
     }
     if json is not None and json.is_dir():
         raise InputError(f"--json {json}: is a folder; name a file")
-    results = api.evaluate(run, data=data, device=device, threads=threads, **options)
+    places: dict[str, Any] = {"data": data, "device": device, "threads": threads}
+    results = api.evaluate(run, **places, together=True, **options)
+    if not Processes.join().first:
+        return
     print(table_of(results))
     if json is not None:
         from json import dumps

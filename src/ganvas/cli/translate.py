@@ -1,6 +1,7 @@
 """`ganvas translate RUN INPUT... --out DIR`."""
 
 import time
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -61,11 +62,13 @@ def translate(
     """
     from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
+    from ganvas.bars import Watched
+    from ganvas.engine import Processes
     from ganvas.errors import InputError
-    from ganvas.inference.jobs import depth_of, misfit, plan, results_of, unreadable
+    from ganvas.inference.flow import Asked, translate_all
+    from ganvas.inference.jobs import depth_of, misfit, plan, results_of, usable
     from ganvas.inference.load import load
-    from ganvas.inference.translate import translate_all, translator_of
-    from ganvas.progress import Watched
+    from ganvas.inference.translate import translator_of
 
     if not inputs:
         raise InputError("translate: name at least one picture, folder or glob after the run")
@@ -73,9 +76,10 @@ def translate(
         raise InputError(f"--out {out}: is a file; name a folder to write into")
     if tile is not None and tile < 1:
         raise InputError(f"--tile {tile}: must be at least 1")
-    if overlap is not None:
+    processes = Processes.join()
+    if overlap is not None and processes.first:
         print("--overlap: left aside; tiles overlap by what each layer sees, so that none shows")
-    method = translator_of(load(run, device))
+    method = translator_of(load(run, device, together=True))
     way = method.way(direction)
     method.translator(way)
     if side_by_side and method.data == "domains":
@@ -84,19 +88,25 @@ def translate(
     kind = depth_of(depth, results)
     jobs = plan(list(inputs), out, results, skip_existing, format, kind)
     half = ("A" if way == "AtoB" else "B") if side_by_side else None
-    bad = unreadable(jobs, max_bad, half, lambda seen, job: misfit(method, way, seen, job, kind))
-    jobs = [job for job in jobs if job.source not in bad]
+    fits = partial(misfit, method, way, depth=kind)
+    jobs, bad = usable(jobs, max_bad, half, fits, processes)
+    share = jobs[processes.index :: processes.count]
+    asked = Asked(method, way, half, alpha == "keep", tile, kind)
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     started = time.perf_counter()
-    with Watched(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as progress:
+    with Watched(*columns, shown=processes.first) as progress:
         say = partial(progress.console.print, markup=False, highlight=False, soft_wrap=True)
         tiles = progress.add_task("", total=100, visible=False)
 
         def on_tile(part: float) -> None:
             progress.update(tiles, completed=round(100 * part), visible=part < 1)
 
-        keep = alpha == "keep"
-        found = translate_all(method, jobs, way, half, keep, tile, kind, say, on_tile)
-        done = sum(1 for _ in progress.track(found, len(jobs)))
+        with closing(translate_all(asked, share, say, on_tile)) as found:
+            done = sum(1 for _ in progress.track(found, len(share)))
+    everywhere = sum(processes.gathered(done))
+    if not processes.first:
+        return
     for problem in bad.values():
         print(f"left out: {problem}")
-    print(f"{done} picture{'s' * (done != 1)} in {time.perf_counter() - started:.1f} s, in {out}")
+    seconds = time.perf_counter() - started
+    print(f"{everywhere} picture{'s' * (everywhere != 1)} in {seconds:.1f} s, in {out}")

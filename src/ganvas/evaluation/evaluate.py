@@ -5,6 +5,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from importlib.metadata import version
 from itertools import chain
 from typing import Any
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from ganvas.config import Settings
 from ganvas.data.held_out import Reader, open_splits
-from ganvas.engine import Engine
+from ganvas.engine import Engine, Processes
 from ganvas.errors import InputError
 from ganvas.evaluation.choosing import (
     OF_SETS,
@@ -26,7 +27,7 @@ from ganvas.evaluation.choosing import (
 )
 from ganvas.evaluation.extractors import Extractor, squared
 from ganvas.evaluation.files import cache_folder, digest_of, keep, kept
-from ganvas.evaluation.gallery import Gallery, quantised
+from ganvas.evaluation.gallery import Gallery, Look, quantised
 from ganvas.evaluation.metrics import METRICS, Measured, Metric, mean, name_on, on_few
 from ganvas.evaluation.own import MOST, Task, own_extractor
 from ganvas.evaluation.palette import read_palette
@@ -47,6 +48,7 @@ HELD = 2**29
 PATHS = 500
 """Pairs of latents for a path length."""
 Say = Callable[[str], object]
+ALONE = Processes()
 
 
 def evaluate(
@@ -56,32 +58,43 @@ def evaluate(
     options: Options | None = None,
     about: Mapping[str, Any] | None = None,
     say: Say = lambda text: None,
+    processes: Processes = ALONE,
 ) -> list[Result]:
     """Judge a method by the pictures of its run's data, or of `data`.
 
     `about` goes into each result's provenance: which snapshot it is. `say` is told what is left
-    out and what takes long.
+    out and what takes long. Of several `processes` each makes its share, and all learn the results.
 
     Raises:
         InputError: the pictures or the options do not allow it.
     """
-    return Judge(method, data, options or Options(), say)(method, about or {})
+    judge = Judge(method, data, options or Options(), say, processes)
+    return judge(method, about or {})
 
 
 class Judge:
     """Real pictures, extractors and metrics, got ready once; each call judges a method as it is
-    then, which during a training takes little more than making its pictures."""
+    then, which during a training takes little more than making its pictures.
+
+    Several processes make and look at pictures batch by batch in turn, with the weights that each
+    of them has, and the first computes from what all have found."""
 
     def __init__(
-        self, method: Method, data: str | None, options: Options, say: Say = lambda text: None
+        self,
+        method: Method,
+        data: str | None,
+        options: Options,
+        say: Say = lambda text: None,
+        processes: Processes = ALONE,
     ) -> None:
         config = method.config if data is None else with_data(method.config, data)
-        self.options, self.say = options, say
+        self.options, self.processes = options, processes
+        self.say: Say = say if processes.first else lambda text: None
         self.splits = open_splits(config, method.data, options.paired)
         self.split = self.splits.get(options.split).first(options.count)
         self.choice: Choice = choose(method, options, self.split.paired)
         for text in self.choice.said:
-            say(text)
+            self.say(text)
         self.reader = Reader(config, method.scales)
         self.config, self.scales, self.channels = config, method.scales, dict(method.channels)
         self.conditional = bool(isinstance(method, Generator) and method.conditional)
@@ -89,7 +102,7 @@ class Judge:
         if self.named_domains:
             self.refuse_other_domains(method)
         self.device = next(method.parameters()).device
-        self.engine = Engine(self.device, "fp32")
+        self.engine = Engine(self.device, "fp32", processes)
         width, height = config.width_height
         self.at_once = max(1, min(AT_ONCE, PIXELS // (width * height)))
         self.lpips = lpips_of(self.choice.keys)
@@ -126,7 +139,7 @@ class Judge:
         common |= {"seconds": round(time.perf_counter() - began, 3)}
         return [replace(r, provenance=common | r.provenance) for r in results]
 
-    def in_order(self, results: Iterator[Result]) -> list[Result]:
+    def in_order(self, results: list[Result]) -> list[Result]:
         """As the metrics were asked for."""
         return sorted(results, key=lambda result: self.choice.keys.index(result.key))
 
@@ -146,20 +159,37 @@ class Judge:
 
     # Pictures from noise
 
-    def of_noise(self, method: Generator) -> Iterator[Result]:
-        fake, notes = None, []
+    def of_noise(self, method: Generator) -> list[Result]:
+        fake, real, notes = None, None, []
+        paths = self.choice.needs("paths")
+        if paths:
+            _ = self.extractors_of("pictures")
         if self.choice.needs(*OF_SETS):
             fake, real = self.gallery("pictures"), self.real("pictures")
-            for x, labels in self.made(method, notes):
-                fake.see(
-                    quantised(x, self.scales["pictures"]), labels if self.split.labels else None
-                )
-            yield from self.set_results(method, real, fake, "pictures", None, notes)
-        for key in self.choice.needs("paths"):
-            yield self.path_result(method, key)
+            known = bool(self.split.labels)
+            looks = (partial(self.look_at, fake, *made) for made in self.made(method, notes))
+            for look, labels in self.processes.shared_out(looks):
+                fake.take(look, labels if known else None)
 
-    def made(self, method: Generator, notes: list[str]) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Pictures, of classes as often as the real ones have them."""
+        def results() -> list[Result]:
+            found = [self.path_result(method, key) for key in paths]
+            if real is not None and fake is not None:
+                found += self.set_results(method, real, fake, "pictures", None, notes)
+            return found
+
+        return self.processes.first_does(results)
+
+    def look_at(
+        self, fake: Gallery, make: Callable[[], Tensor], labels: Tensor | None
+    ) -> tuple[Look, Tensor | None]:
+        told = quantised(make(), self.scales["pictures"])
+        return fake.look(told), None if labels is None else labels.cpu()
+
+    def made(
+        self, method: Generator, notes: list[str]
+    ) -> Iterator[tuple[Callable[[], Tensor], Tensor | None]]:
+        """What makes a batch of pictures, and their classes, as often as the real ones have
+        them."""
         first = self.options.seed * SEEDS_APART
         seeds = range(first, first + self.options.count)
         labels = method.labels(seeds)
@@ -173,7 +203,10 @@ class Judge:
         for start in range(0, len(seeds), self.at_once):
             few = slice(start, start + self.at_once)
             y = None if labels is None else labels[few]
-            yield method.render(method.latents(seeds[few]), y, self.at_once), y
+            yield partial(self.rendered, method, seeds[few], y), y
+
+    def rendered(self, method: Generator, seeds: range, y: Tensor | None) -> Tensor:
+        return method.render(method.latents(seeds), y, self.at_once)
 
     def path_result(self, method: Generator, key: str) -> Result:
         metric, size = METRICS[key], min(self.options.count, PATHS)
@@ -201,47 +234,85 @@ class Judge:
 
     # Pictures from pictures
 
-    def of_translation(self, method: Translator, way: Direction) -> Iterator[Result]:
+    def of_translation(self, method: Translator, way: Direction) -> list[Result]:
         X, Y = method.ends(way)
-        wants = {kind: self.choice.needs(kind) for kind in ("pairs", "cycle", "identity")}
         fake = self.gallery(Y) if self.choice.needs(*OF_SETS) else None
-        each: dict[str, list[Tensor]] = {key: [] for keys in wants.values() for key in keys}
-        seen = 0
-        paired = self.split.paired
-        for back, of in self.origins(method, way):
-            for _, row in self.batches((X, Y) if paired else (X,), of):
-                x, seen = row[0], seen + len(row[0])
-                y_ = method.translate_tensor(x, way)
-                told = quantised(y_, self.scales[Y])
-                if fake is not None:
-                    fake.see(told)
-                for key in wants["pairs"]:
-                    each[key].append(self.apart(key, told, row[1]))
-                for key in wants["cycle"]:
-                    each[key].append(self.apart(key, method.translate_tensor(y_, back), x))
         target = way if self.named_domains else None
-        if wants["identity"]:
-            for _, (y,) in self.batches((Y,), target):
-                for key in wants["identity"]:
-                    each[key].append(self.apart(key, method.translate_tensor(y, way), y))
+        real = None if fake is None else self.real(Y, target)
+        each: dict[str, list[Tensor]] = {
+            key: [] for key in self.choice.needs("pairs", "cycle", "identity")
+        }
+        seen, domains = 0, (X, Y) if self.split.paired else (X,)
+        looks = (
+            partial(self.translated, method, way, back, fake, row)
+            for back, of in self.origins(method, way)
+            for _, row in self.batches(domains, of)
+        )
+        for count, look, apart in self.processes.shared_out(looks):
+            seen += count
+            if fake is not None and look is not None:
+                fake.take(look)
+            for key, found in apart.items():
+                each[key].append(found)
+        if self.choice.needs("identity"):
+            looks = (
+                partial(self.unchanged, method, way, y) for _, (y,) in self.batches((Y,), target)
+            )
+            for apart in self.processes.shared_out(looks):
+                for key, found in apart.items():
+                    each[key].append(found)
+
+        def results() -> list[Result]:
+            found = list(self.pair_results(method, way, each, seen))
+            if fake is not None and real is not None:
+                found += self.set_results(method, real, fake, Y, way, [])
+            if self.choice.needs("classes"):
+                try:
+                    found += self.class_results(method, way)
+                except InputError as error:
+                    if not self.options.skip_unfit:
+                        raise
+                    self.say(f"{', '.join(self.choice.needs('classes'))}: left out: {error}")
+            return found
+
+        return self.processes.first_does(results)
+
+    def translated(
+        self,
+        method: Translator,
+        way: Direction,
+        back: Direction,
+        fake: Gallery | None,
+        row: tuple[Tensor, ...],
+    ) -> tuple[int, Look | None, dict[str, Tensor]]:
+        """Of a batch of real pictures, and where these are there of the true answers: how many, a
+        look at their translations, and by metric how far these are from what they should be."""
+        x = row[0]
+        y_ = method.translate_tensor(x, way)
+        told = quantised(y_, self.scales[method.ends(way)[1]])
+        look = None if fake is None else fake.look(told)
+        apart = {key: self.apart(key, told, row[1]) for key in self.choice.needs("pairs")}
+        if keys := self.choice.needs("cycle"):
+            x_ = method.translate_tensor(y_, back)
+            apart |= {key: self.apart(key, x_, x) for key in keys}
+        return len(x), look, apart
+
+    def unchanged(self, method: Translator, way: Direction, y: Tensor) -> dict[str, Tensor]:
+        """By metric, how far the translator changes what is there already."""
+        y_ = method.translate_tensor(y, way)
+        return {key: self.apart(key, y_, y) for key in self.choice.needs("identity")}
+
+    def pair_results(
+        self, method: Translator, way: Direction, each: Mapping[str, list[Tensor]], seen: int
+    ) -> Iterator[Result]:
         origin = self.provenance(method, way, seen, seen)
-        for key in self.choice.keys:
-            if key in each:
-                found, metric = mean(torch.cat(each[key])), METRICS[key]
-                name, more = metric.title, {}
-                if metric.by == "lpips":
-                    assert self.lpips is not None
-                    name, more = self.lpips.name, {"extractor": self.lpips.about}
-                yield result(key, metric, name, found, way, on_few(seen, seen), origin | more)
-        if fake is not None:
-            yield from self.set_results(method, self.real(Y, target), fake, Y, way, [])
-        if self.choice.needs("classes"):
-            try:
-                yield from self.class_results(method, way)
-            except InputError as error:
-                if not self.options.skip_unfit:
-                    raise
-                self.say(f"{', '.join(self.choice.needs('classes'))}: left out: {error}")
+        for key, parts in each.items():
+            found, metric = mean(torch.cat(parts)), METRICS[key]
+            name, more = metric.title, {}
+            if metric.by == "lpips":
+                assert self.lpips is not None
+                name, more = self.lpips.name, {"extractor": self.lpips.about}
+            yield result(key, metric, name, found, way, on_few(seen, seen), origin | more)
 
     @property
     def named_domains(self) -> bool:
@@ -339,18 +410,25 @@ class Judge:
                     *([] if of is None else [of]),
                 )
                 places[name] = cache_folder() / "features" / f"{key[:32]}.safetensors"
-                if known := kept(places[name]):
+                if self.processes.first and (known := kept(places[name])):
                     gallery.know(name, known["features"])
+        # What the first has found kept, nobody has to look for.
+        gallery.known = self.processes.first_does(lambda: gallery.known)
         if not gallery.complete:
             conditional = self.conditional and bool(self.split.labels)
             names = sorted(set(self.split.labels))
-            for rows, (x,) in self.batches((domain,), of):
+
+            def look(rows: list[int], x: Tensor) -> tuple[Look, Tensor | None]:
                 labels = None
                 if conditional:
                     labels = torch.tensor([names.index(self.split.labels[i]) for i in rows])
-                gallery.see(x, labels)
+                return gallery.look(x), labels
+
+            looks = (partial(look, rows, x) for rows, (x,) in self.batches((domain,), of))
+            for found in self.processes.shared_out(looks):
+                gallery.take(*found)
             for name, place in places.items():
-                if name not in gallery.known:
+                if self.processes.first and name not in gallery.known:
                     keep(place, {"features": gallery.features(name)})
         self.reals[domain, of] = gallery
         return gallery
@@ -399,13 +477,20 @@ class Judge:
         if domain not in self.extractors:
             own = {d: found for d, found in self.extractors.items() if "chosen" in found}
             shared = next(iter(own.values()), {}).get("chosen") if self.alike else None
-            self.extractors[domain] = extractors_for(
-                self.choice.keys,
-                self.options,
-                self.channels[domain],
-                self.config.width_height,
-                lambda: shared or self.own(domain),
-            )
+
+            def make() -> None:
+                self.extractors[domain] = extractors_for(
+                    self.choice.keys,
+                    self.options,
+                    self.channels[domain],
+                    self.config.width_height,
+                    lambda: shared or self.own(domain),
+                )
+
+            # One that has to be trained is kept by the first, and found by the others.
+            self.processes.first_does(make)
+            if not self.processes.first:
+                make()
         return self.extractors[domain]
 
     @property

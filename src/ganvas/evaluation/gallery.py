@@ -1,11 +1,12 @@
 """What is kept of a set of pictures that is seen batch by batch."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ganvas.evaluation.extractors import Extractor
+from ganvas.evaluation.extractors import Answer, Extractor
 from ganvas.evaluation.sliced_wasserstein import patches
 from ganvas.pictures import from_unit, to_unit
 from ganvas.scales import Scale
@@ -14,6 +15,16 @@ PATCHES = 16
 """Of each picture and level."""
 FEW = 256
 """Pictures that are kept whole."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look at a few pictures gave, on the CPU."""
+
+    count: int
+    answers: dict[str, Answer]
+    pictures: Tensor | None
+    """(N, C, H, W) in [-1, 1], where patches are cut out of them or some are kept."""
 
 
 class Gallery:
@@ -43,25 +54,35 @@ class Gallery:
         whole = self.known == self.extractors.keys()
         return whole and not self.wants_patches and not self.wants_few
 
-    @torch.no_grad()
     def see(self, x: Tensor, labels: Tensor | None = None) -> None:
         """Take in pictures (N, C, H, W) in [-1, 1]."""
-        for name in self.extractors.keys() - self.known:
-            answer = self.extractors[name](x)
+        self.take(self.look(x), labels)
+
+    @torch.no_grad()
+    def look(self, x: Tensor) -> Look:
+        """What there is to take in of pictures; another process may do so."""
+        names = self.extractors.keys() - self.known
+        answers = {name: self.extractors[name](x) for name in names}
+        pictures = x.cpu() if self.wants_patches or self.wants_few else None
+        return Look(len(x), answers, pictures)
+
+    def take(self, look: Look, labels: Tensor | None = None) -> None:
+        for name, answer in look.answers.items():
             self.found[name].append(answer.features)
             if answer.logits is not None:
                 self.answers[name].append(answer.logits)
-        if self.wants_patches:
-            levels = patches(x.cpu(), PATCHES, self.chance)
+        x = look.pictures
+        if x is not None and self.wants_patches:
+            levels = patches(x, PATCHES, self.chance)
             self.cut += [[] for _ in range(len(levels) - len(self.cut))]
             for kept, level in zip(self.cut, levels, strict=False):
                 kept.append(level)
-        if self.wants_few and (room := FEW - sum(map(len, self.kept))) > 0:
-            self.kept.append(x[:room].cpu())
+        if x is not None and self.wants_few and (room := FEW - sum(map(len, self.kept))) > 0:
+            self.kept.append(x[:room])
             if labels is not None:
                 self.labels.append(labels[:room].cpu())
         if not self.known:
-            self.count += len(x)
+            self.count += look.count
 
     def features(self, name: str) -> Tensor:
         """(N, d)"""

@@ -5,6 +5,7 @@ import glob
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ import numpy as np
 from ganvas.data.encode import fitting, holds
 from ganvas.data.sources import SUFFIXES, Entry, FileEntry, Half, files_below, is_picture
 from ganvas.data.survey import Seen, look_at_all
+from ganvas.engine import Processes
 from ganvas.errors import InputError
 from ganvas.methods.base import Direction
 from ganvas.methods.translator import Translator
@@ -20,6 +22,7 @@ from ganvas.pictures import Alpha, counted
 from ganvas.scales import Scale
 
 SHOWN = 5
+ALONE = Processes()
 LARGE = 16 * 2**20
 """Files of more bytes are decoded one at a time."""
 
@@ -30,6 +33,8 @@ class Job:
 
     source: Path
     target: Path
+    size: tuple[int, int] = (0, 0)
+    """Width and height, once it has been looked at."""
 
     def entry(self, half: Literal["A", "B"] | None) -> Entry:
         """The picture; where it shows A and B side by side, one of them."""
@@ -194,30 +199,39 @@ def unfit(scale: Scale, alpha: Alpha, seen: Seen) -> str:
     return ""
 
 
-def unreadable(
+def usable(
     jobs: list[Job],
     max_bad: int = 0,
     half: Literal["A", "B"] | None = None,
     misfit: Callable[[Seen, Job], str] = lambda seen, job: "",
-) -> dict[Path, str]:
-    """Why pictures cannot be used, by file: all are read once, before anything is translated.
-    `half` says which of two that lie side by side is meant; `misfit` why one is of no use.
+    processes: Processes = ALONE,
+) -> tuple[list[Job], dict[Path, str]]:
+    """The jobs whose pictures can be used, with their sizes, and by file why others cannot: all
+    are read once, before anything is made of them; where there are several processes, by each its
+    share. `half` says which of two that lie side by side is meant; `misfit` why one is of no use.
 
     Raises:
-        InputError: there are more than `max_bad`.
+        InputError: there are more than `max_bad`, or the processes have different jobs.
     """
+    processes.refuse_unlike(
+        [str(job.source) for job in jobs],
+        "the processes see different pictures there; give all machines the same files",
+    )
+    share = jobs[processes.index :: processes.count]
     # Large ones one after the other: several at once may be more than memory holds.
-    large = any(job.source.stat().st_size > LARGE for job in jobs)
-    seen_all = look_at_all([job.entry(half) for job in jobs], workers=1 if large else None)
-    problems = {
-        job.source: seen.problem or misfit(seen, job)
-        for job, seen in zip(jobs, seen_all, strict=True)
+    large = any(job.source.stat().st_size > LARGE for job in share)
+    seen_all = look_at_all([job.entry(half) for job in share], workers=1 if large else None)
+    own = {
+        job.source: (seen.size, seen.problem or misfit(seen, job))
+        for job, seen in zip(share, seen_all, strict=True)
     }
-    bad = {source: problem for source, problem in problems.items() if problem}
+    found = dict(chain.from_iterable(part.items() for part in processes.known_to_all(own)))
+    bad = {job.source: problem for job in jobs if (problem := found[job.source][1])}
     if len(bad) > max_bad:
         listed = "; ".join(list(bad.values())[:SHOWN]) + ("; ..." if len(bad) > SHOWN else "")
         raise InputError(
             f"{len(bad)} of {len(jobs)} pictures cannot be used: {listed}. Mend or remove them, or "
             f"leave them out with --max-bad {len(bad)}"
         )
-    return bad
+    good = [replace(job, size=found[job.source][0]) for job in jobs if job.source not in bad]
+    return good, bad

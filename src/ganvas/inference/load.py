@@ -15,13 +15,14 @@ from ganvas.runs.snapshots import (
 )
 
 
-def load(path: Path | str, device: str = "auto") -> Method:
+def load(path: Path | str, device: str = "auto", together: bool = False) -> Method:
     """A trained method, ready for use: `load("runs/00000-...").translate(picture)`.
 
     `path` is a run directory (its newest snapshot), a snapshot, or a snapshot's weights file.
+    `together` with other processes that were started, each has its own device.
 
     Raises:
-        InputError: there is nothing there that can be loaded.
+        InputError: there is nothing there that can be loaded, or the other processes are not there.
     """
     folder = snapshot_folder(Path(path).expanduser())
     description = read_description(folder)
@@ -33,4 +34,4 @@ def load(path: Path | str, device: str = "auto") -> Method:
     method.drop(*(method.networks().keys() - description["networks"]))
     load_weights(method, folder / WEIGHTS)
     method.requires_grad_(False).eval()
-    return Engine.start(device).place(method)
+    return Engine.start(device, together=together).place(method)

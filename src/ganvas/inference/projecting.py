@@ -12,7 +12,7 @@ from ganvas.data.decode import decode_entry
 from ganvas.data.survey import Seen
 from ganvas.errors import InputError
 from ganvas.inference.film import film_format, write_film
-from ganvas.inference.jobs import Job, ending, pictures_in, unfit, unreadable
+from ganvas.inference.jobs import Job, ending, pictures_in, unfit, usable
 from ganvas.inference.project import Aim, Projection, prepared, project
 from ganvas.inference.saved import Saved
 from ganvas.inference.translate import save
@@ -90,7 +90,7 @@ def readable(
         return f"{job.source}: {problem}" if problem else ""
 
     jobs = [Job(task.source, task.picture) for task in todo]
-    bad = unreadable(jobs, max_bad, None, misfit)
+    _, bad = usable(jobs, max_bad, None, misfit)
     return [task for task in todo if task.source not in bad], bad
 
 

@@ -221,7 +221,7 @@ class FromFiles(Inputs):
         found = []
         for picture in self.pictures():
             with torch.no_grad():
-                tile = tile_for(method, picture, way)
+                tile = tile_for(method, picture.size, way)
                 answer = translate_picture(method, picture, way, tile)
             scale = method.scales[method.ends(way)[1]]
             if scale.space or (answer.dtype == np.uint8 and answer.channels in (1, 3)):

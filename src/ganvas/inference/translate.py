@@ -1,19 +1,15 @@
-"""Pictures through a trained translator, whole or in tiles, into files."""
+"""A picture through a trained translator, whole or in tiles, and into a file."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ganvas.data.decode import decode_entry
 from ganvas.data.encode import encode
 from ganvas.data.parts import free_memory
 from ganvas.errors import InputError
-from ganvas.inference.jobs import Job
 from ganvas.inference.tiles.fitting import choose_tile
 from ganvas.inference.tiles.tiled import translate_tiled
 from ganvas.methods.base import Direction, Method
@@ -22,54 +18,18 @@ from ganvas.pictures import Picture
 from ganvas.runs.files import write_whole
 
 
-def translate_all(
-    method: Translator,
-    jobs: list[Job],
-    direction: Direction,
-    half: Literal["A", "B"] | None = None,
-    keep_alpha: bool = True,
-    tile: int | None = None,
-    depth: np.dtype | None = None,
-    say: Callable[[str], object] = print,
-    on_tile: Callable[[float], object] | None = None,
-) -> Iterator[Job]:
-    """Translate one after the other, and yield each when its result is written: in tiles of that
-    size, or where a picture would not fit into memory whole; of that type. `on_tile` is told which
-    part of a picture in tiles is done.
-
-    Raises:
-        InputError: a picture does not fit or cannot be written, or the method has no tiles.
-    """
-    if tile and method.by_search:
-        raise InputError(
-            f"--tile {tile}: {method.name} translates by a search for the latent of the whole "
-            "picture, which has no tiles; leave it out"
-        )
-    for job in jobs:
-        entry = job.entry(half)
-        picture = decode_entry(entry, entry.read())
-        try:
-            if text := method.cut_off(picture, direction):
-                say(f"{job.source}: {text}")
-            side = tile or tile_for(method, picture, direction)
-            if side and not tile:
-                say(f"{job.source}: too large for the memory that is free; in tiles of {side}")
-            result = translate_picture(method, picture, direction, side, depth, on_tile)
-            save(result if keep_alpha else replace(result, alpha=None), job.target)
-        except InputError as error:
-            raise InputError(f"{job.source}: {error}") from None
-        yield job
-
-
-def tile_for(method: Translator, picture: Picture, direction: Direction) -> int | None:
-    """The tile for a picture that does not fit into memory whole; None where it does."""
+def tile_for(
+    method: Translator, size: tuple[int, int], direction: Direction, at_once: int = 1
+) -> int | None:
+    """The tile for a picture of that width and height that does not fit into memory whole, with so
+    many of them `at_once`; None where it does."""
     if method.by_search:
         return None  # It is brought to the size of the training anyway.
     network = method.translator(direction)
-    device, (width, height) = next(network.parameters()).device, picture.size
+    device, (width, height) = next(network.parameters()).device, size
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
     limits = {"stride": method.config.stride, "smallest": method.smallest}
-    return choose_tile(network, (height, width), free, **limits)
+    return choose_tile(network, (height, width), free / at_once, **limits)
 
 
 def translate_picture(
