@@ -10,11 +10,9 @@ from torch import Tensor, nn
 from ganvas.networks.winograd import Tiles, tiles_of
 
 WIDE = 128
-"""Channels, on both sides, from which fewer multiplications outweigh the transforms backward."""
-WIDER = 192
-"""Channels from which they do forward, by F(2, 3)."""
+"""Channels, on both sides, from which fewer multiplications outweigh the transforms."""
 MANY = 1024
-"""Pixels, of the whole batch, from which they do."""
+"""Pixels, of the whole batch, from which they do so."""
 SMALL = 24
 """Pixels of a row below which channels lie side by side."""
 THIN = 4
@@ -41,7 +39,7 @@ class Conv2d(nn.Conv2d):
     """As `nn.Conv2d`, to rounding; on the CPU in float32 faster, and what is around a picture is
     not kept for the backward.
 
-    The widest 3x3 convolutions go by F(2, 3), and the gradients of wide 3x3 and 4x4 ones by
+    Wide 3x3 convolutions go by F(2, 3), and gradients of wide 3x3 and 4x4 ones by
     F(4, 3) and F(3, 4), see `winograd`. Going forward precision matters: ReLUs and absolute values
     have gradients that jump where rounding flips a sign. Backward is linear, rounding goes in once,
     and larger tiles do. So gradients of a whole CycleGAN are as near to float64 as by definition
@@ -143,7 +141,7 @@ def tiles_for(m: int, x: Tensor, w: Tensor) -> Tiles:
 
 
 def wide_answer(x: Tensor, w: Tensor) -> Tensor:
-    if w.shape[-1] == 3 and min(w.shape[:2]) >= WIDER:
+    if w.shape[-1] == 3:
         return tiles_for(2, x, w).convolved(x, w)
     return F.conv2d(x, w)
 

@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganvas.networks.scratch import scratch
+
 Size = tuple[int, int]
 POINTS = (0, 1, -1, 2, Fraction(-1, 2))
 """Where polynomials are evaluated, beside infinity: those of least error (Barabasz et al. 2020,
@@ -57,20 +59,23 @@ class Tiles:
 
     def convolved(self, x: Tensor, w: Tensor) -> Tensor:
         """The answers (N, K, h, w)."""
-        products = self.multiplied(self.kernels(w), self.cut(x))
+        products = self.multiplied(self.kernels(w), self.cut(x), "products")
         return self.joined(products, len(x), self.answers(x.shape))
 
     def by_pictures(self, products: Tensor, w: Tensor, shape: Sequence[int]) -> Tensor:
         """The gradient by pictures of that shape from that by products."""
-        return self.cut_back(self.multiplied(self.kernels(w).mT, products), shape)
+        return self.cut_back(self.multiplied(self.kernels(w).mT, products, "values"), shape)
 
     def by_kernels(self, x: Tensor, products: Tensor) -> Tensor:
         """The gradient by kernels from that by products, of pictures x."""
-        return self.kernels_back(torch.bmm(products, self.cut(x).mT))
+        values = self.cut(x)
+        u = self.scratch("kernels", len(values), products.shape[1], values.shape[1])
+        return self.kernels_back(torch.bmm(products, values.mT, out=u))
 
     def kernels(self, w: Tensor) -> Tensor:
         """Kernels to transformed ones (n * n, K, C)."""
-        return (self.kernel @ w.reshape(-1, self.r**2).t()).view(-1, *w.shape[:2])
+        u = self.scratch("kernels", self.n**2, w.shape[0] * w.shape[1])
+        return torch.mm(self.kernel, w.reshape(-1, self.r**2).t(), out=u).view(-1, *w.shape[:2])
 
     def kernels_back(self, u: Tensor) -> Tensor:
         """The gradient by kernels from that by transformed ones."""
@@ -91,35 +96,41 @@ class Tiles:
             (n, n, x.shape[1], len(x), *counts),
             (row, column, channel, one, m * row, m * column),
         )
-        return self.matrices(self.values @ self.flat(tiles), x.shape[1])
+        flat = self.transformed(self.values, self.flat(tiles), "values")
+        return self.matrices(flat, x.shape[1])
 
     def cut_back(self, tiles: Tensor, shape: Sequence[int]) -> Tensor:
         """The gradient by pictures of that shape from that by transformed tiles."""
         m, over, (count, channels) = self.m, self.r - 1, shape[:2]
         rows, columns = counts = self.counts(self.answers(shape))
-        flat = self.values.t() @ self.flat_matrices(tiles)
+        flat = self.transformed(self.values.t(), self.flat_matrices(tiles), "tiles")
         d = self.spread(flat, self.n, channels, count, counts).permute(3, 2, 4, 0, 5, 1)
         if self.channels_inside:
-            x = d.new_zeros(count, rows + 1, m, columns + 1, m, channels).movedim(5, 1)
+            x = self.scratch("sums", count, rows + 1, m, columns + 1, m, channels).movedim(5, 1)
         else:
-            x = d.new_zeros(count, channels, rows + 1, m, columns + 1, m)
+            x = self.scratch("sums", count, channels, rows + 1, m, columns + 1, m)
         # Tiles overlap: the last values of each are the first of the next.
+        x.zero_()
         x[:, :, :rows, :, :columns] = d[:, :, :, :m, :, :m]
         x[:, :, 1:, :over, :columns] += d[:, :, :, m:, :, :m]
         x[:, :, :rows, :, 1:, :over] += d[:, :, :, :m, :, m:]
         x[:, :, 1:, :over, 1:, :over] += d[:, :, :, m:, :, m:]
         x = x.flatten(4, 5).flatten(2, 3)
-        return x[:, :, : shape[2], : shape[3]].contiguous()
+        return x[:, :, : shape[2], : shape[3]].clone(memory_format=torch.contiguous_format)
 
     def joined(self, products: Tensor, count: int, answers: Size) -> Tensor:
         """Products (n * n, K, N * tiles) to answers (N, K, h, w) of that size."""
-        counts = self.counts(answers)
-        flat = self.answer @ self.flat_matrices(products)
-        y = self.spread(flat, self.m, products.shape[1], count, counts)
+        m, (rows, columns), channels = self.m, self.counts(answers), products.shape[1]
+        flat = self.transformed(self.answer, self.flat_matrices(products), "tiles")
+        tiles = self.spread(flat, m, channels, count, (rows, columns))
         if self.channels_inside:
-            y = y.permute(3, 4, 0, 5, 1, 2).flatten(3, 4).flatten(1, 2).movedim(3, 1)
+            y = self.scratch("sums", count, rows, m, columns, m, channels)
+            y.copy_(tiles.permute(3, 4, 0, 5, 1, 2))
+            y = y.flatten(3, 4).flatten(1, 2).movedim(3, 1)
         else:
-            y = y.permute(3, 2, 4, 0, 5, 1).flatten(4, 5).flatten(2, 3)
+            y = products.new_empty(count, channels, rows, m, columns, m)
+            y.copy_(tiles.permute(3, 2, 4, 0, 5, 1))
+            y = y.flatten(4, 5).flatten(2, 3)
         return y[:, :, : answers[0], : answers[1]].contiguous()
 
     def joined_back(self, y: Tensor) -> Tensor:
@@ -130,7 +141,15 @@ class Tiles:
         if (rows * m, columns * m) != (height, width):
             y = F.pad(y, (0, columns * m - width, 0, rows * m - height))
         tiles = y.unflatten(3, (columns, m)).unflatten(2, (rows, m)).permute(3, 5, 1, 0, 2, 4)
-        return self.matrices(self.answer.t() @ self.flat(tiles), y.shape[1])
+        flat = self.transformed(self.answer.t(), self.flat(tiles), "products")
+        return self.matrices(flat, y.shape[1])
+
+    def scratch(self, name: str, *shape: int) -> Tensor:
+        return scratch(name, shape, self.values.dtype)
+
+    def transformed(self, matrix: Tensor, flat: Tensor, name: str) -> Tensor:
+        """Tiles as vectors, all transformed, in the scratch memory of that name."""
+        return torch.mm(matrix, flat, out=self.scratch(name, len(matrix), flat.shape[1]))
 
     def laid_out(self, x: Tensor) -> Tensor:
         inside, outside = torch.channels_last, torch.contiguous_format
@@ -138,7 +157,8 @@ class Tiles:
 
     def flat(self, tiles: Tensor) -> Tensor:
         """Tiles (side, side, C, N, rows, columns), each as a vector: (side * side, all others)."""
-        return (tiles.movedim(2, 5) if self.channels_inside else tiles).flatten(0, 1).flatten(1)
+        tiles = tiles.movedim(2, 5) if self.channels_inside else tiles
+        return self.scratch("tiles", *tiles.shape).copy_(tiles).flatten(0, 1).flatten(1)
 
     def spread(self, flat: Tensor, side: int, channels: int, count: int, counts: Size) -> Tensor:
         """Such vectors as tiles (side, side, C, N, rows, columns) again."""
@@ -156,9 +176,13 @@ class Tiles:
         """Such matrices as vectors again."""
         return (matrices.mT if self.channels_inside else matrices).flatten(1)
 
-    def multiplied(self, a: Tensor, b: Tensor) -> Tensor:
-        """The products of matrices that act on channels with such matrices."""
-        return torch.bmm(b.mT, a.mT).mT if self.channels_inside else torch.bmm(a, b)
+    def multiplied(self, a: Tensor, b: Tensor, name: str) -> Tensor:
+        """The products of matrices that act on channels with such matrices, in the scratch memory
+        of that name."""
+        channels, count = a.shape[1], b.shape[2]
+        if self.channels_inside:
+            return torch.bmm(b.mT, a.mT, out=self.scratch(name, len(a), count, channels)).mT
+        return torch.bmm(a, b, out=self.scratch(name, len(a), channels, count))
 
 
 @cache

@@ -1,0 +1,24 @@
+"""Memory that is written to and read, and used again: what is allocated for a moment between values
+that stay leaves holes that nothing fits into."""
+
+import threading
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from torch import Tensor
+
+own = threading.local()
+
+
+def scratch(name: str, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+    """Memory of that shape on the CPU, of this thread, until it is asked for by that name again."""
+    buffers: dict[tuple[str, torch.dtype], Tensor] = own.__dict__.setdefault("buffers", {})
+    size = prod(shape)
+    kept = buffers.get((name, dtype))
+    if kept is None or kept.numel() < size:
+        buffers.pop((name, dtype), None)
+        # What inference mode makes can be written to in no other.
+        with torch.inference_mode(False):
+            kept = buffers[name, dtype] = torch.empty(size, dtype=dtype)
+    return kept[:size].view(*shape)
