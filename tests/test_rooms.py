@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "ganvas"
 HELPERS = {"errors", "chance", "clock", "colour", "config", "schedules", "pictures", "scales"}
 MAY_IMPORT = {
     "errors": set(),
+    "allocator": set(),
     "chance": set(),
     "clock": {"errors"},
     "schedules": {"clock"},
@@ -20,7 +21,7 @@ MAY_IMPORT = {
     "losses": HELPERS,
     "data": HELPERS,
     "runs": HELPERS,
-    "engine": HELPERS,
+    "engine": HELPERS | {"allocator"},
     "doctor": HELPERS,
     "evaluation": HELPERS | {"methods", "data", "runs", "engine", "networks", "losses"},
     "methods": HELPERS | {"networks", "losses"},

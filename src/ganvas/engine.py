@@ -18,6 +18,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from ganvas import chance
+from ganvas.allocator import keep_freed
 from ganvas.errors import InputError
 from ganvas.pictures import to_unit
 
@@ -315,6 +316,8 @@ class Engine:
         if together and (processes := Processes.join()).count > 1:
             name = own_device(name, processes)
         found = torch.device(checked(name))
+        if found.type == "cpu":
+            keep_freed()
         if precision == "bf16" and found.type == "cuda" and not torch.cuda.is_bf16_supported():
             raise InputError(f"--precision bf16: {torch.cuda.get_device_name(found)} has none")
         return cls(found, precision, processes)

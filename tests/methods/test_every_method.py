@@ -331,7 +331,7 @@ def test_while_a_player_descends_the_others_stand_still(kind):
     moved: dict[str, set[str]] = {}
     descend = method.descend
 
-    def watched(player: str, loss: Tensor) -> None:
+    def watched(player: str, loss: Tensor | None = None) -> None:
         before = copy.deepcopy(method.state_dict())
         descend(player, loss)
         after = method.state_dict()
@@ -413,3 +413,24 @@ def test_bfloat16_trains_like_float32(kind):
         curves.append(torch.stack(losses))
     assert curves[0][-1] < curves[0][0]
     torch.testing.assert_close(curves[1], curves[0], rtol=0.1, atol=0.05)
+
+
+def test_terms_that_are_gathered_are_descended_with_the_rest():
+    def moved(gathered: bool) -> dict[str, Tensor]:
+        torch.manual_seed(0)
+        method = make("dcgan")
+        z = torch.randn(2, method.config.nz)
+        terms = [method.G(z).square().mean(), method.G(-z).mean()]
+        if gathered:
+            method.gather("G", {"one": terms[0]})
+            method.gather("G", {})
+            method.gather("G", {"other": terms[1]})
+            method.descend("G")
+        else:
+            method.descend("G", terms[0] + terms[1])
+        assert method.descents["G"] == 1
+        method.descend("G", method.G(z).mean())  # begins anew
+        return method.G.state_dict()
+
+    for ours, theirs in zip(moved(True).values(), moved(False).values(), strict=True):
+        torch.testing.assert_close(ours, theirs)

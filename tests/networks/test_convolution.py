@@ -90,6 +90,9 @@ def test_the_faster_way_is_taken_and_gives_the_same(inputs, outputs, r, padding,
         error = (ours.double() - theirs).norm() / theirs.norm()
         assert error < 3e-6
     assert y.is_contiguous()
+    with torch.no_grad():
+        untrained = conv(x)
+    assert (untrained.double() - yd).norm() / yd.norm() < 3e-6
 
 
 def test_what_mirrors_keeps_its_input_alone():

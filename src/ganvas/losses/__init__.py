@@ -12,6 +12,11 @@ def full(x: Tensor) -> Tensor:
     return x.float() if x.dtype.itemsize < 4 else x
 
 
+def named(terms: Mapping[str, Tensor], *names: str) -> dict[str, Tensor]:
+    """The terms of these names, as far as they are there."""
+    return {name: terms[name] for name in names if name in terms}
+
+
 def total(terms: Mapping[str, Tensor]) -> Tensor:
     """The sum of a loss's terms, in their order."""
     return reduce(add, terms.values())

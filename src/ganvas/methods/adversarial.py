@@ -190,6 +190,18 @@ class Adversarial(Method):
         super().stand_at(step)
         self.descents = self.descents_at(step)
 
+    def settled(self, real: Tensor) -> Tensor:
+        """The scores of real pictures, whose own part of D's loss is gathered now, so that what
+        they were computed from is let go before generated pictures are judged. Where the objective
+        compares the two, they are as they were."""
+        if self.objective.parts is None:
+            return real
+        terms = {"real": self.objective.parts[0](real)}
+        if self.rules.drift:
+            terms["drift"] = self.rules.drift * drift(real)
+        self.gather("D", terms)
+        return real.detach()
+
     def generator_loss(self, fake: Tensor, real: Callable[[], Tensor]) -> Tensor:
         """Of the scores of generated pictures; those of real ones are asked for only where the
         objective compares the two."""

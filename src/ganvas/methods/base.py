@@ -15,6 +15,7 @@ from torch.optim import Adam, Optimizer, RMSprop
 from ganvas.clock import Clock
 from ganvas.config import Settings
 from ganvas.errors import InputError
+from ganvas.losses import total
 from ganvas.networks.norms import Tracking
 from ganvas.networks.pool import ImagePool
 from ganvas.scales import default_scales
@@ -98,6 +99,8 @@ class Method(nn.Module):
         """So many steps at the beginning move discriminators only, while generators stand still."""
         self.descents: dict[str, int] = {}
         """How often each player has descended."""
+        self.gathering: set[str] = set()
+        """The players with gradients of a part of the loss that they are about to descend."""
         self.vitals: dict[str, Tensor] = {}
         """What the doctor looks at: scalars of the last step, not waited for."""
 
@@ -163,17 +166,27 @@ class Method(nn.Module):
             self.register_buffer(f"{count}_{name}", torch.zeros(()), persistent=False)
         self.descents[name] = 0
 
-    def descend(self, player: str, loss: Tensor) -> None:
-        """One step of that player's optimizer down the loss.
+    def gather(self, player: str, terms: Mapping[str, Tensor]) -> None:
+        """Take the gradients of some terms of the loss that this player is about to descend, before
+        the others are computed: what they were computed from is let go."""
+        if player not in self.gathering:
+            self.optimizers[player].zero_grad(set_to_none=True)
+            self.gathering.add(player)
+        # Out of autocast: inside it the second backward of a penalty would round to halves.
+        if terms:
+            loss = total(terms)
+            with torch.autocast(loss.device.type, enabled=False):
+                loss.backward()
+
+    def descend(self, player: str, loss: Tensor | None = None) -> None:
+        """One step of that player's optimizer down the loss and what was gathered of it.
 
         Where a gradient is not finite, in whichever part of the batch, nothing moves and the step
         is counted as skipped.
         """
         optimizer = self.optimizers[player]
-        optimizer.zero_grad(set_to_none=True)
-        # Out of autocast: inside it the second backward of a penalty would round to halves.
-        with torch.autocast(loss.device.type, enabled=False):
-            loss.backward()
+        self.gather(player, {} if loss is None else {player: loss})
+        self.gathering.discard(player)
         gradients = [
             p.grad
             for group in optimizer.param_groups
@@ -181,8 +194,8 @@ class Method(nn.Module):
             if p.grad is not None
         ]
         self.even_out(gradients)
-        total = get_total_norm(gradients)
-        bad = (~torch.isfinite(total)).float()
+        norm = get_total_norm(gradients)
+        bad = (~torch.isfinite(norm)).float()
         if isinstance(optimizer, RMSprop):
             # It has no fused step: this one waits for the device.
             if not bad:
@@ -194,7 +207,7 @@ class Method(nn.Module):
         self.get_buffer(f"skipped_{player}").add_(bad)
         self.get_buffer(f"streak_{player}").add_(1).mul_(bad)
         self.get_buffer(f"skipped_at_{player}").lerp_(bad * self.steps, bad)
-        self.vitals[f"{player} gradient"] = total.detach()
+        self.vitals[f"{player} gradient"] = norm.detach()
         self.descents[player] += 1
         # Autocast would go on with the weights of before the step.
         torch.clear_autocast_cache()

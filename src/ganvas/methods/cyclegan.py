@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.errors import InputError
-from ganvas.losses import total
+from ganvas.losses import named, total
 from ganvas.losses.reconstruction import l1
 from ganvas.methods.adversarial import ObjectiveName
 from ganvas.methods.base import Batch, Direction, frozen
@@ -126,27 +126,37 @@ class CycleGAN(Translator):
         x, y = (batch[domain] for domain in c.x_and_y)
         turn, losses = self.whose_turn(), {}
 
-        # min over G, F:  L_GAN(G, D_Y) + L_GAN(F, D_X) + lambda L_cyc(G, F)  (eq. 3); nothing is
-        # computed that weighs nothing
-        with torch.set_grad_enabled("G" in turn):
-            y_ = G(x) if c.lambda_GAN > 0 or c.lambda_A > 0 else x.new_empty(0)
-            x_ = F(y) if c.lambda_GAN > 0 or c.lambda_B > 0 else y.new_empty(0)
+        # min over G, F:  L_GAN(G, D_Y) + L_GAN(F, D_X) + lambda L_cyc(G, F)  (eq. 3); terms of
+        # other pictures are gathered by themselves, and nothing is computed that weighs nothing
         if "G" in turn:
             with frozen(D_X, D_Y):
+                y_ = G(x) if c.lambda_GAN > 0 or c.lambda_A > 0 else x.new_empty(0)
                 if c.lambda_GAN > 0:
                     losses["G_A"] = c.lambda_GAN * self.generator_loss(D_Y(y_), lambda: D_Y(y))
-                    losses["G_B"] = c.lambda_GAN * self.generator_loss(D_X(x_), lambda: D_X(x))
-                # |F(G(x)) - x|_1 and |G(F(y)) - y|_1  (eq. 2)
+                # |F(G(x)) - x|_1  (eq. 2)
                 if c.lambda_A > 0:
                     losses["cycle_A"] = c.lambda_A * l1(F(y_), x)
+                self.gather("G", named(losses, "G_A", "cycle_A"))
+
+                x_ = F(y) if c.lambda_GAN > 0 or c.lambda_B > 0 else y.new_empty(0)
+                if c.lambda_GAN > 0:
+                    losses["G_B"] = c.lambda_GAN * self.generator_loss(D_X(x_), lambda: D_X(x))
+                # |G(F(y)) - y|_1
                 if c.lambda_B > 0:
                     losses["cycle_B"] = c.lambda_B * l1(G(x_), y)
+                self.gather("G", named(losses, "G_B", "cycle_B"))
+
                 # |G(y) - y|_1 and |F(x) - x|_1  (section 5.2)
                 if c.lambda_identity > 0 and c.lambda_B > 0:
                     losses["idt_A"] = c.lambda_identity * c.lambda_B * l1(G(y), y)
+                    self.gather("G", named(losses, "idt_A"))
                 if c.lambda_identity > 0 and c.lambda_A > 0:
                     losses["idt_B"] = c.lambda_identity * c.lambda_A * l1(F(x), x)
-                self.descend("G", total(losses))
+                    self.gather("G", named(losses, "idt_B"))
+                self.descend("G")
+        else:
+            with torch.no_grad():
+                y_, x_ = G(x), F(y)
 
         # max over D_X, D_Y, on a history of generated pictures, at half the pace  (section 4)
         if "D" in turn:

@@ -172,7 +172,7 @@ class DCGAN(Generator):
 
         # max over D:  log D(x) + log(1 - D(G(z)))
         if "D" in turn:
-            real, fake = D(x), D(x_.detach())
+            real, fake = self.settled(D(x)), D(x_.detach())
             losses["D"] = self.discriminator_loss("D", real, fake)
             penalties = self.penalties(D, x, x_.detach())
             losses |= {f"D_{name}": penalty for name, penalty in penalties.items()}

@@ -1,0 +1,19 @@
+"""Memory that was freed, kept for the next step."""
+
+import ctypes
+import platform
+
+TRIM, MAPPED = -1, -3
+"""M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h."""
+MOST = 2**30
+"""Bytes: the largest tensor that is kept so, and as much free memory as is."""
+
+
+def keep_freed() -> bool:
+    """Let this process use memory again that it has freed, in place of handing it back to the
+    system, which hands it out anew page by page, filled with zeros: every step allocates what the
+    one before it freed. Whether that could be asked for: only of glibc."""
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    libc = ctypes.CDLL(None)
+    return bool(libc.mallopt(MAPPED, MOST) and libc.mallopt(TRIM, MOST))

@@ -1,0 +1,38 @@
+"""A step does not fault in again, page by page, what the step before it had."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+FAULTS = """
+import resource, sys
+import torch
+from ganvas.allocator import keep_freed
+
+if sys.argv[1] == "kept":
+    assert keep_freed()
+for i in range(20):
+    if i == 4:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    x = torch.ones(2**24)  # 64 MiB
+    del x
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="is asked of glibc only")
+def test_what_was_freed_is_used_again():
+    faults = {
+        how: int(subprocess.check_output([sys.executable, "-c", FAULTS, how]))
+        for how in ("kept", "handed back")
+    }
+    assert faults["handed back"] > 4 * max(faults["kept"], 1)
+
+
+def test_elsewhere_nothing_is_asked(monkeypatch):
+    from ganvas import allocator
+
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
+    assert not allocator.keep_freed()
