@@ -16,7 +16,12 @@ from safetensors.torch import load_file
 
 import ganvas.training  # noqa: F401  (as above)
 from ganvas.runs.directory import Run
+from ganvas.runs.page import templates
 from ganvas.runs.snapshots import load_state
+
+# Compiled once before the forks, too, and not in each child anew.
+for _name in templates().list_templates(extensions=["jinja"]):
+    templates().get_template(_name)
 
 
 def in_a_process(work, *arguments: Any) -> int:

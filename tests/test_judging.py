@@ -15,6 +15,7 @@ from ganvas.cli import main
 from ganvas.data.held_out import Reader, open_splits
 from ganvas.data.opening import open_training_set
 from ganvas.errors import InputError
+from ganvas.evaluation import own
 from ganvas.evaluation.results import Result, append
 from ganvas.evaluation.study.pictures import gather
 from ganvas.methods import method_class
@@ -47,6 +48,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pixels = chance.integers(0, 256, (16, 16, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"{i}.png")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def quick_extractor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it is that judges does not matter here, nor how well it sees."""
+    monkeypatch.setattr(own, "STEPS", 2)
 
 
 def train(pictures: Path, out: Path, **changes: Any) -> Run:

@@ -1,246 +1,70 @@
-"""Resume is exact: a run that was stopped, however, ends as one that never was, bit for bit."""
+"""Resume is exact: a run that was stopped, however, ends as one that never was, bit for bit.
+
+Every method is stopped and killed at steps that are known, through snapshots on the disk and
+processes that begin anew: what a method owns is whole in them. What does not know the method, files
+half written and moments by chance, is shown on a few whose state is of different kinds (`FEW`).
+"""
 
 import os
 import random
 import signal
 import time
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from killing import differences, everything, in_a_process, killed_when, wait_for
 from PIL import Image
+from resuming import (
+    FEW,
+    OWN,
+    SHARED,
+    at_step,
+    command,
+    resume,
+    resume_by_command,
+    train,
+    write_pictures,
+)
 
 import ganvas
 from ganvas.cli import main
-from ganvas.methods import METHODS, method_class
+from ganvas.errors import INTERRUPTED
+from ganvas.methods import METHODS
 
-SHARED: dict[str, Any] = {
-    "batch_size": 2,
-    "duration": "9ep",
-    "ema": "0.02kimg",
-    "log_every": "3it",
-    "preview_every": "7it",
-    "previews": 2,
-    "snapshot_every": "5it",
-    "keep": 2,
-    "tensorboard": False,
-    "device": "cpu",
-    "threads": 1,
-}
-OWN: dict[str, dict[str, Any]] = {
-    "bigan": {
-        "size": 32,
-        "load_size": 36,
-        "ngf": 4,
-        "ndf": 4,
-        "n_blocks": 1,
-        "n_layers": 2,
-        "pool_size": 3,
-        "d_steps": "3/2",
-    },
-    "cogan": {
-        "size": 16,
-        "ngf": 4,
-        "ndf": 4,
-        "nz": 4,
-        "own_G": 2,
-        "d_steps": "2/3",
-        "search_steps": 2,
-        "search_starts": 2,
-    },
-    "cut": {
-        "size": 32,
-        "load_size": 36,
-        "ngf": 4,
-        "ndf": 4,
-        "n_blocks": 1,
-        "n_layers": 2,
-        "netF_nc": 8,
-        "num_patches": 20,
-        "d_steps": "3/2",
-    },
-    "cyclegan": {
-        "size": 32,
-        "load_size": 36,
-        "ngf": 4,
-        "ndf": 4,
-        "n_blocks": 1,
-        "n_layers": 2,
-        "pool_size": 3,
-    },
-    "dcgan": {
-        "size": 16,
-        "ngf": 4,
-        "ndf": 4,
-        "nz": 4,
-        "flip": True,
-        "conditional": True,
-        "r1_gamma": 1,
-        "penalty_every": 2,
-        "d_steps": "3/2",
-        "eval_every": "4it",
-        "eval_metrics": "swd",
-        "eval_count": 4,
-        "keep_best": 2,
-    },
-    "discogan": {
-        "size": 32,
-        "load_size": 36,
-        "ngf": 4,
-        "ndf": 4,
-        "gan_curriculum": 8,
-    },
-    "dualgan": {
-        "size": 64,
-        "load_size": 68,
-        "ngf": 4,
-        "ndf": 4,
-        "n_downs": 6,
-        "n_layers": 2,
-        "d_steps": "3/2",
-    },
-    "fastcut": {
-        "size": 32,
-        "load_size": 36,
-        "ngf": 4,
-        "ndf": 4,
-        "n_blocks": 1,
-        "n_layers": 2,
-        "netF_nc": 8,
-        "direction": "BtoA",
-        "gp": 1,
-    },
-    "featgan": {
-        "size": 32,
-        "load_size": 36,
-        "ngf": 4,
-        "ndf": 4,
-        "n_blocks": 1,
-        "n_layers": 2,
-        "pool_size": 3,
-        "d_steps": "1/2",
-    },
-    "pix2pix": {
-        "size": 64,
-        "load_size": 68,
-        "ngf": 4,
-        "ndf": 4,
-        "n_downs": 6,
-        "n_layers": 2,
-        "direction": "BtoA",
-        "d_steps": "2/3",
-        "gp": 1,
-    },
-    "r3gan": {
-        "size": 16,
-        "widths": "4,4",
-        "n_blocks": 1,
-        "cardinality": 2,
-        "nz": 4,
-        "conditional": True,
-        "anneal": "0.031kimg",
-        "penalty_every": 2,
-        "d_steps": "3/2",
-    },
-    "simgan": {
-        "size": 32,
-        "load_size": 36,
-        "ngf": 4,
-        "ndf": 4,
-        "n_blocks": 1,
-        "n_layers": 2,
-        "pool_size": 3,
-        "direction": "BtoA",
-    },
-    "stargan": {
-        "size": 16,
-        "ngf": 4,
-        "ndf": 4,
-        "n_blocks": 1,
-        "n_layers": 2,
-        "flip": True,
-        "d_steps": "3/2",
-        "penalty_every": 2,
-        "eval_every": "4it",
-        "eval_metrics": "swd",
-        "eval_count": 4,
-    },
-    "stylegan": {
-        "size": 16,
-        "lod_initial_resolution": 4,
-        "lod_training_kimg": 0.009,
-        "lod_transition_kimg": 0.011,
-        "minibatch_dict": "4:3,8:2,16:1",
-        "lr_dict": "16:0.002",
-        "tick_kimg_dict": "4:0.005,8:0.004",
-        "tick_kimg": 0.003,
-        "preview_every": "2tick",
-        "fmap_max": 4,
-        "nz": 4,
-        "nw": 4,
-        "mapping_layers": 2,
-        "mapping_fmaps": 4,
-        "conditional": True,
-        "r1_gamma": 1,
-        "penalty_every": 2,
-    },
-}
-"""Five pictures in batches of two: epochs end in mid-batch, the pool is full after two steps; the
-turns of players and of penalties do not fall together with log lines and snapshots. StyleGAN grows
-twice in these steps, and is stopped in the midst of fading too: batch and rate change at size 8 and
-16, and optimizers begin anew where fading begins and ends. R3GAN's schedule ends in mid-training.
-DCGAN is judged while it trains."""
 SETTINGS = SHARED | OWN["cyclegan"]
-FOLDERS = {"unpaired": "", "paired": "pairs", "pictures": "classes", "domains": "classes"}
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pictures")
-    chance = np.random.default_rng(0)
-    for part, count in (("trainA", 5), ("trainB", 4), ("testA", 2), ("testB", 2)):
-        (folder / part).mkdir()
-        for i in range(count):
-            pixels = chance.integers(0, 256, (40, 40, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / part / f"{i}.png")
-    classes = folder / "classes"
-    for name, part in (("cat", "trainA"), ("dog", "testA")):
-        (classes / name).mkdir(parents=True)
-        for i, path in enumerate(sorted((folder / part).glob("*.png"))[:3]):
-            (classes / name / f"{i}.png").write_bytes(path.read_bytes())
-    (folder / "pairs" / "train").mkdir(parents=True)
-    for i in range(5):
-        pixels = chance.integers(0, 256, (40, 80, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / "pairs" / "train" / f"{i}.png")
-    return folder
+    return write_pictures(tmp_path_factory.mktemp("pictures"))
 
 
-@pytest.fixture(scope="module", params=list(METHODS))
-def never_stopped(request: pytest.FixtureRequest, pictures: Path, tmp_path_factory):
+@pytest.fixture(scope="module")
+def straight_end(pictures: Path, tmp_path_factory) -> Callable[[str], dict[str, Any]]:
+    """All that a run of a method leaves that nothing disturbed, trained when first asked for."""
+
+    @cache
+    def end(method: str) -> dict[str, Any]:
+        run = tmp_path_factory.mktemp("straight") / "run"
+        assert wait_for(in_a_process(train, method, pictures, run)) == 0
+        return everything(run)
+
+    return end
+
+
+@pytest.fixture(params=list(METHODS))
+def never_stopped(request: pytest.FixtureRequest, straight_end):
     """The method's name and all that a run of it leaves that nothing disturbed."""
-    run = tmp_path_factory.mktemp("straight") / "run"
-    child = in_a_process(train, request.param, pictures, run)
-    assert wait_for(child) == 0
-    return request.param, everything(run)
+    return request.param, straight_end(request.param)
 
 
-def train(method: str, data: Path, out: Path, **changes) -> int:
-    data = data / FOLDERS[method_class(method).data]
-    options = SHARED | OWN[method] | {"data": data, "out": out} | changes
-    argv = ["train", method]
-    for name, value in options.items():
-        option = name.replace("_", "-")
-        switch = {True: [f"--{option}"], False: [f"--no-{option}"]}
-        argv += switch[value] if isinstance(value, bool) else [f"--{option}", str(value)]
-    return main(argv)
-
-
-def resume(run: Path) -> int:
-    return main(["resume", str(run)])
+def by(*methods: str) -> pytest.MarkDecorator:
+    """These methods alone stand for all."""
+    return pytest.mark.parametrize("never_stopped", methods, indirect=True)
 
 
 def logged(run: Path, lines: int) -> Callable[[], bool]:
@@ -255,33 +79,53 @@ def assert_as_if_never_stopped(straight: dict[str, Any], run: Path) -> None:
     assert not differences(straight, found)
 
 
-def test_two_runs_with_one_seed_are_equal(never_stopped, pictures, tmp_path):
+STOPS = [
+    (3, signal.SIGTERM, INTERRUPTED),
+    (8, signal.SIGKILL, -signal.SIGKILL),  # what was done since step 5 is lost
+    (12, signal.SIGINT, INTERRUPTED),
+    (18, signal.SIGKILL, -signal.SIGKILL),
+]
+
+
+def test_stopped_and_killed_again_and_again_it_ends_as_if_it_never_was(
+    never_stopped, pictures, tmp_path
+):
+    """Which also says that two runs with one seed are equal."""
     method, straight = never_stopped
-    assert wait_for(in_a_process(train, method, pictures, tmp_path / "run")) == 0
-    assert_as_if_never_stopped(straight, tmp_path / "run")
+    run = tmp_path / "run"
+    work: tuple[Any, ...] = (train, method, pictures, run)
+    for step, number, status in STOPS:
+        assert wait_for(in_a_process(at_step, step, number, *work)) == status
+        assert everything(run)["clock"] < straight["clock"]
+        work = (resume, run)
+    assert wait_for(in_a_process(*work)) == 0
+    assert_as_if_never_stopped(straight, run)
 
 
+@by(*FEW)
 def test_another_seed_is_another_run(never_stopped, pictures, tmp_path):
     method, straight = never_stopped
     assert wait_for(in_a_process(lambda: train(method, pictures, tmp_path / "r", seed=1))) == 0
     assert differences(straight["weights"], everything(tmp_path / "r")["weights"])
 
 
+@by("cyclegan", "stylegan")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_by_a_signal(never_stopped, pictures, tmp_path, number):
+def test_a_command_is_stopped_by_a_signal(never_stopped, pictures, tmp_path, number):
     method, straight = never_stopped
     run = tmp_path / "run"
-    child = in_a_process(train, method, pictures, run)
+    child = in_a_process(command, method, pictures, run)
     assert killed_when(child, logged(run, 2), number) == 130
     assert everything(run)["clock"] < straight["clock"]
-    assert wait_for(in_a_process(resume, run)) == 0
+    assert wait_for(in_a_process(resume_by_command, run)) == 0
     assert_as_if_never_stopped(straight, run)
 
 
-@pytest.mark.parametrize("moment", range(6))
+@by(*FEW)
+@pytest.mark.parametrize("moment", range(3))
 def test_killed_at_random_moments_again_and_again(never_stopped, pictures, tmp_path, moment):
     method, straight = never_stopped
-    run, chance = tmp_path / "run", random.Random(moment)
+    run, chance = tmp_path / "run", random.Random(f"{method} {moment}")
     child = in_a_process(train, method, pictures, run)
     status = killed_when(child, lambda: chance.random() < 0.002)
     kills = 0
@@ -297,6 +141,7 @@ def test_killed_at_random_moments_again_and_again(never_stopped, pictures, tmp_p
     assert_as_if_never_stopped(straight, run)
 
 
+@by("dcgan", "stylegan")
 @pytest.mark.parametrize(
     "trace",
     [
@@ -318,6 +163,7 @@ def test_killed_in_the_middle_of_a_save(never_stopped, pictures, tmp_path, trace
     assert_as_if_never_stopped(straight, run)
 
 
+@by("cyclegan", "dcgan")
 def test_killed_between_the_two_renames_of_a_save(never_stopped, pictures, tmp_path):
     method, straight = never_stopped
     run = tmp_path / "run"
@@ -329,6 +175,7 @@ def test_killed_between_the_two_renames_of_a_save(never_stopped, pictures, tmp_p
     assert_as_if_never_stopped(straight, run)
 
 
+@by("cyclegan", "stargan", "stylegan")
 def test_killed_before_the_first_snapshot_it_begins_anew(never_stopped, pictures, tmp_path):
     method, straight = never_stopped
     run = tmp_path / "run"
@@ -338,17 +185,28 @@ def test_killed_before_the_first_snapshot_it_begins_anew(never_stopped, pictures
     assert_as_if_never_stopped(straight, run)
 
 
-@pytest.fixture(scope="module", params=list(METHODS))
-def begun_with(request: pytest.FixtureRequest, pictures: Path, tmp_path_factory):
-    """A run to begin with, and all that a run leaves that began with it and was never stopped."""
-    folder, method = tmp_path_factory.mktemp("begun"), request.param
-    source, settings = folder / "source", {"warmup": "9it"}
-    short = {"duration": "2it", "seed": 3}
-    assert wait_for(in_a_process(lambda: train(method, pictures, source, **short))) == 0
-    settings["init"] = str(source)
-    child = in_a_process(lambda: train(method, pictures, folder / "run", **settings))
-    assert wait_for(child) == 0
-    return method, settings, everything(folder / "run")
+@pytest.fixture(scope="module")
+def begun_end(pictures: Path, tmp_path_factory):
+    """The settings of a run to begin with, and all that a run leaves that began with it and was
+    never stopped; trained when first asked for."""
+
+    @cache
+    def end(method: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        folder = tmp_path_factory.mktemp("begun")
+        source, settings = folder / "source", {"warmup": "7it", "duration": "10it"}
+        short = {"duration": "2it", "seed": 3}
+        assert wait_for(in_a_process(lambda: train(method, pictures, source, **short))) == 0
+        settings["init"] = str(source)
+        child = in_a_process(lambda: train(method, pictures, folder / "run", **settings))
+        assert wait_for(child) == 0
+        return settings, everything(folder / "run")
+
+    return end
+
+
+@pytest.fixture(params=list(METHODS))
+def begun_with(request: pytest.FixtureRequest, begun_end):
+    return request.param, *begun_end(request.param)
 
 
 def test_stopped_in_its_warmup_and_the_weights_that_it_began_with_are_gone(
@@ -356,9 +214,9 @@ def test_stopped_in_its_warmup_and_the_weights_that_it_began_with_are_gone(
 ):
     method, settings, straight = begun_with
     run, source = tmp_path / "run", Path(settings["init"])
-    child = in_a_process(lambda: train(method, pictures, run, **settings))
-    assert killed_when(child, logged(run, 1), signal.SIGTERM) == 130
-    assert everything(run)["state"]["clock"]["iterations"] < 9
+    begin = partial(train, method, pictures, run, **settings)
+    assert wait_for(in_a_process(at_step, 3, signal.SIGTERM, begin)) == INTERRUPTED
+    assert everything(run)["state"]["clock"]["iterations"] == 4
     source.rename(tmp_path / "elsewhere")
     try:
         assert wait_for(in_a_process(resume, run)) == 0
@@ -367,6 +225,7 @@ def test_stopped_in_its_warmup_and_the_weights_that_it_began_with_are_gone(
     assert_as_if_never_stopped(straight, run)
 
 
+@pytest.mark.parametrize("begun_with", ["cyclegan", "dcgan"], indirect=True)
 @pytest.mark.parametrize("trace", ["config.yaml", "samples", "snapshots", "snapshots/latest"])
 def test_killed_at_its_beginning_it_begins_with_the_same_weights(
     begun_with, pictures, tmp_path, trace
@@ -380,7 +239,9 @@ def test_killed_at_its_beginning_it_begins_with_the_same_weights(
     assert not (run / "snapshots" / "000000.000kimg").exists()
 
 
+@by("cyclegan", "dcgan", "pix2pix", "stargan")
 def test_decoding_in_workers_changes_nothing(never_stopped, pictures, tmp_path):
+    """One method of each kind of training set."""
     method, straight = never_stopped
     run = tmp_path / "run"
     child = in_a_process(lambda: train(method, pictures, run, cache="none", workers=2))
@@ -391,6 +252,7 @@ def test_decoding_in_workers_changes_nothing(never_stopped, pictures, tmp_path):
         assert not differences(straight[what], found[what])
 
 
+@by("dcgan")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_the_whole_group_spares_the_workers(never_stopped, pictures, tmp_path, number):
     """As a terminal's Ctrl-C and a cluster's scheduler send it."""
@@ -411,6 +273,7 @@ def test_a_signal_to_the_whole_group_spares_the_workers(never_stopped, pictures,
     assert not differences(straight["weights"], everything(run)["weights"])
 
 
+@by("dcgan")
 def test_right_after_a_kill_the_run_is_free_though_workers_linger(
     never_stopped, pictures, tmp_path
 ):

@@ -1,6 +1,7 @@
 """Pages that need no network and no other file: their templates, style and scripts."""
 
 import shlex
+from functools import cache
 from typing import Any
 
 import jinja2
@@ -14,6 +15,13 @@ STILL = 300
 def rendered(template: str, contents: dict[str, Any]) -> str:
     """A template of this folder, filled in; `file(NAME)` in it puts in a style or script as it
     lies here."""
+    return templates().get_template(template).render(contents)
+
+
+@cache
+def templates() -> jinja2.Environment:
+    """The folder's templates. One for all pages: to compile a template takes longer than to fill
+    it in, and often as long as the rest of a small training."""
     loader = jinja2.PackageLoader("ganvas.runs.page", "")
     environment = jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -22,7 +30,7 @@ def rendered(template: str, contents: dict[str, Any]) -> str:
     environment.filters |= {"plain": plain, "few": few, "still": still}
     environment.filters |= {"shell": lambda value: shlex.quote(str(value))}
     environment.globals["file"] = lambda name: Markup(loader.get_source(environment, name)[0])
-    return environment.get_template(template).render(contents)
+    return environment
 
 
 def plain(value: Any) -> str:
