@@ -179,6 +179,9 @@ class MachineSettings:
     """cpu, cuda, cuda:1, mps; auto takes the fastest that is there."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16 computes convolutions in bfloat16; norms and losses stay in float32."""
+    checkpoint_activations: bool = False
+    """Keep of what networks compute only a part for the backward, and compute the rest again there:
+    less memory, the same numbers, more time."""
     workers: int | None = None
     """Processes that decode pictures when these do not fit into memory. Left out: up to 4."""
     threads: int | None = None

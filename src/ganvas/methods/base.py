@@ -15,6 +15,7 @@ from torch.optim import Adam, Optimizer, RMSprop
 from ganvas.clock import Clock
 from ganvas.config import Settings
 from ganvas.errors import InputError
+from ganvas.networks.checkpointing import keep_inputs_only
 from ganvas.networks.norms import Tracking
 from ganvas.networks.pool import ImagePool
 from ganvas.scales import default_scales
@@ -158,6 +159,8 @@ class Method(nn.Module):
         for group in optimizer.param_groups:
             group["initial_lr"] = lr
         self.optimizers[name], self.players[name] = optimizer, networks
+        if self.config.checkpoint_activations:
+            keep_inputs_only(networks)
         # Counted on the device, so that no step waits for the answer.
         for count in ("skipped", "streak", "skipped_at"):
             self.register_buffer(f"{count}_{name}", torch.zeros(()), persistent=False)
