@@ -284,6 +284,10 @@ class Method(nn.Module):
             if name != "averages" and any(True for _ in module.parameters())
         }
 
+    def compilable(self) -> list[nn.Module]:
+        """The networks that torch.compile can take, which has no double backward."""
+        return [network for networks in self.players.values() for network in networks]
+
     def training_state(self) -> dict[str, Any]:
         """What `state_dict` leaves out and the next step needs: optimizers, pools, counters."""
         buffers = dict(self.named_transient_buffers())
