@@ -3,6 +3,9 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from benchmarks.cases import CASES
 from benchmarks.tables import Options, Table, as_json, where
@@ -10,11 +13,11 @@ from ganvas.engine import checked
 from ganvas.errors import InputError
 
 
-def setting(text: str) -> tuple[str, str]:
+def setting(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"{text}: wants NAME=VALUE")
-    return name, value
+    return name, yaml.safe_load(value)
 
 
 def options_of(given: argparse.Namespace) -> Options:

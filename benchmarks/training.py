@@ -140,6 +140,8 @@ def ours(
     engine = Engine.start(c.device, c.precision)
     load_into(network, network.networks(), weights)
     network = engine.place(network)
+    if c.compile:
+        engine.compile(network.compilable())
     batch, done = pictures(method, c), 0
 
     def turn() -> dict[str, Tensor]:

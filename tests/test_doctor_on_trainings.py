@@ -152,7 +152,9 @@ def test_healthy_dcgans_are_left_in_peace(dcgan: Train, objective: str, changes:
     assert said(dcgan(objective=objective, **changes)) == []
 
 
-@pytest.mark.parametrize("changes", [{}, {"objective": "hinge", "discriminator": "pixel", "seed": 1}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"objective": "hinge", "discriminator": "pixel", "seed": 1}]
+)
 def test_healthy_cyclegans_are_left_in_peace(cyclegan: Train, changes: dict):
     larger = {"batch_size": 25, "duration": "150it", "max_pictures": 32}
     assert said(cyclegan("sample:streets", **larger | changes)) == []

@@ -8,9 +8,12 @@ from torch import nn
 
 from ganvas.memory import Peak, step_memory
 from ganvas.methods.base import Method
+from ganvas.methods.cyclegan import Config as CycleGANConfig
+from ganvas.methods.cyclegan import CycleGAN
 from ganvas.methods.dcgan import DCGAN, Config
 from ganvas.methods.stylegan import Config as StyleGANConfig
 from ganvas.methods.stylegan import StyleGAN
+from ganvas.networks.convolution import WIDE, Conv2d
 
 RGB = {"pictures": 3}
 SMALL: dict[str, Any] = {"size": 16, "ngf": 4, "ndf": 4, "nz": 4}
@@ -76,3 +79,24 @@ def test_what_a_process_takes_is_seen_where_the_system_tells():
             break
     else:
         pytest.fail("134 million bytes were taken, and never seen")
+
+
+def test_what_was_counted_leaves_no_values_out_for_what_is_computed():
+    config = CycleGANConfig(size="128", ngf=WIDE // 4, ndf=4, n_blocks=1)
+    told = step_memory(CycleGAN, config, {"A": 3, "B": 3})
+    conv, x = Conv2d(WIDE, WIDE, 3, padding=1, bias=False), torch.rand(1, WIDE, 32, 32)
+    torch.testing.assert_close(conv(x), torch.conv2d(x, conv.weight, padding=1))
+    assert step_memory(CycleGAN, config, {"A": 3, "B": 3}) == told
+
+
+def test_activations_that_are_computed_again_take_less():
+    changes = {"size": "64", "n_blocks": 4, "ngf": 8, "ndf": 4, "batch_size": 4}
+    whole, less = (
+        step_memory(
+            CycleGAN,
+            CycleGANConfig.from_mapping(changes | {"checkpoint_activations": told}),
+            {"A": 3, "B": 3},
+        )
+        for told in (False, True)
+    )
+    assert less < whole / 2

@@ -179,6 +179,12 @@ class MachineSettings:
     """cpu, cuda, cuda:1, mps; auto takes the fastest that is there."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16 computes convolutions in bfloat16; norms and losses stay in float32."""
+    compile: bool = False
+    """Train with networks that torch.compile has made, where no penalty on gradients goes through
+    them: minutes before the first steps, then less overhead on a GPU."""
+    checkpoint_activations: bool = False
+    """Keep of what networks compute only a part for the backward, and compute the rest again there:
+    less memory, the same numbers, more time."""
     workers: int | None = None
     """Processes that decode pictures when these do not fit into memory. Left out: up to 4."""
     threads: int | None = None
@@ -264,6 +270,11 @@ class Settings(
                     f"--{option_name(min(idle))}: wants --eval-every too, such as --eval-every "
                     "10kimg"
                 )
+        if self.compile and self.checkpoint_activations:
+            raise InputError(
+                "--compile: decides itself what is computed again in the backward; leave out "
+                "--checkpoint-activations, or --compile"
+            )
         if not 0 <= self.seed < 2**32:
             raise InputError(f"--seed {self.seed}: must be from 0 to below 2^32")
         if self.decay is not None and self.decay_span.unit != self.span.unit:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from itertools import islice
+from types import MethodType
 from typing import Any, TypeVar
 
 import torch
@@ -24,6 +25,8 @@ from ganvas.pictures import to_unit
 
 Network = TypeVar("Network", bound=nn.Module)
 Answer = TypeVar("Answer")
+MOST_COMPILED = 64
+"""Times that torch.compile may compile one kind of network."""
 BUCKET = 2**25
 """Bytes of tensors that are averaged together."""
 PATIENCE = timedelta(days=1)
@@ -318,6 +321,10 @@ class Engine:
         found = torch.device(checked(name))
         if found.type == "cpu":
             keep_freed()
+        if found.type == "cuda":
+            # TF32, in which PyTorch's convolutions there are by default.
+            torch.set_float32_matmul_precision("high")
+            torch.backends.cudnn.benchmark = True
         if precision == "bf16" and found.type == "cuda" and not torch.cuda.is_bf16_supported():
             raise InputError(f"--precision bf16: {torch.cuda.get_device_name(found)} has none")
         return cls(found, precision, processes)
@@ -327,6 +334,38 @@ class Engine:
         if self.device.type == "cuda":
             network.to(memory_format=torch.channels_last)
         return network.to(self.device)
+
+    def compile(self, networks: Iterable[nn.Module]) -> None:
+        """Let calls of these networks in training go through torch.compile; in inference mode, as
+        previews make them, they stay as they are. Keys, weights and copies stay too.
+
+        Raises:
+            InputError: what it compiles with is not there.
+        """
+        self.refuse_no_compiler()
+        # Each network, with gradients and without, is one.
+        torch._dynamo.config.recompile_limit = MOST_COMPILED
+        for network in networks:
+            network.forward = MethodType(compiled_in_training(type(network)), network)
+
+    def refuse_no_compiler(self) -> None:
+        """Raise InputError where torch.compile would find nothing to compile with."""
+        # Slow to import, and seldom asked for.
+        from torch._inductor.cpp_builder import get_cpp_compiler
+        from torch._inductor.exc import InvalidCxxCompiler
+        from torch.utils._triton import has_triton
+
+        if self.device.type == "cuda":
+            if not has_triton():
+                raise InputError("--compile: wants triton on a GPU; install it, or leave it out")
+            return
+        try:
+            get_cpp_compiler()
+        except InvalidCxxCompiler:
+            raise InputError(
+                "--compile: wants a C++ compiler on the CPU, and there is none; install g++, name "
+                "one in the variable CXX, or leave it out"
+            ) from None
 
     def place_batch(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Move a batch here and scale its uint8 pictures to [-1, 1]; labels stay as they are."""
@@ -363,6 +402,18 @@ class Engine:
             return f"{torch.cuda.get_device_name(self.device)}{among}"
         threads = torch.get_num_threads()
         return f"{self.device.type}, {threads} thread{'s' * (threads > 1)}{among}"
+
+
+@cache
+def compiled_in_training(kind: type[nn.Module]) -> Callable[..., Any]:
+    """The forward of networks of that kind."""
+    compiled = torch.compile(kind.forward)
+
+    def forward(self: nn.Module, *given: Any, **named: Any) -> Any:
+        call = kind.forward if torch.is_inference_mode_enabled() else compiled
+        return call(self, *given, **named)
+
+    return forward
 
 
 def best_device() -> str:

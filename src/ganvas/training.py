@@ -355,6 +355,8 @@ def prepare(
         data.fingerprints,
         f"--data {config.data}: processes see different pictures there; give all machines the same",
     )
+    if config.compile:
+        engine.compile(network.compilable())
     training = Training(run, config, network, data, engine, clock, config.schedule)
     training.judging, training.origin = judging, start.provenance if start else None
     return training

@@ -182,7 +182,7 @@ class Adversarial(Method):
     def work_at(self, step: int) -> Hashable:
         """The players that move, and whether D's penalties are due."""
         c, turn = self.rules, self.turn_at(step)
-        penalised = "D" in turn and (c.gp or c.r1_gamma or c.r2_gamma)
+        penalised = "D" in turn and self.penalised
         due = penalised and lazy_weight(self.descents_at(step)["D"], c.penalty_every) > 0
         return turn, bool(due)
 
@@ -246,9 +246,24 @@ class Adversarial(Method):
         if self.rules.bound is not None:
             clip_weights(self.rules.bound, *discriminators)
 
+    def compilable(self) -> list[nn.Module]:
+        if not self.penalised:
+            return super().compilable()
+        return [n for player, networks in self.players.items() if player != "D" for n in networks]
+
+    @property
+    def penalised(self) -> bool:
+        """Whether a penalty on gradients goes through the discriminators."""
+        return bool(self.rules.gp or self.rules.r1_gamma or self.rules.r2_gamma)
+
     @property
     def notes(self) -> list[str]:
         c, found = self.rules, []
+        if c.compile and self.penalised:
+            found.append(
+                "--compile: takes the generators only, for a penalty on gradients goes through the "
+                "discriminators, and torch.compile has no double backward"
+            )
         free = not (c.gp or c.bound or c.r1_gamma or c.r2_gamma)
         if c.objective == "wgan" and free and "D" in self.players:
             found.append(
@@ -256,8 +271,7 @@ class Adversarial(Method):
                 "away: add --gp 10 (WGAN-GP), or --clip 0.01 (the first WGAN)"
             )
         discriminators = nn.ModuleList(self.players.get("D", ()))
-        penalised = c.gp or c.r1_gamma or c.r2_gamma
-        if penalised and any(isinstance(m, nn.BatchNorm2d) for m in discriminators.modules()):
+        if self.penalised and any(isinstance(m, nn.BatchNorm2d) for m in discriminators.modules()):
             found.append(
                 "a penalty on gradients with batch norm in a discriminator: there, what one "
                 "picture gets depends on the others; the paper of WGAN-GP takes layer norm"

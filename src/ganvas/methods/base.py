@@ -16,6 +16,7 @@ from ganvas.clock import Clock
 from ganvas.config import Settings
 from ganvas.errors import InputError
 from ganvas.losses import total
+from ganvas.networks.checkpointing import keep_inputs_only
 from ganvas.networks.norms import Tracking
 from ganvas.networks.pool import ImagePool
 from ganvas.scales import default_scales
@@ -161,6 +162,8 @@ class Method(nn.Module):
         for group in optimizer.param_groups:
             group["initial_lr"] = lr
         self.optimizers[name], self.players[name] = optimizer, networks
+        if self.config.checkpoint_activations:
+            keep_inputs_only(networks)
         # Counted on the device, so that no step waits for the answer.
         for count in ("skipped", "streak", "skipped_at"):
             self.register_buffer(f"{count}_{name}", torch.zeros(()), persistent=False)
@@ -293,6 +296,10 @@ class Method(nn.Module):
             for name, module in self.named_children()
             if name != "averages" and any(True for _ in module.parameters())
         }
+
+    def compilable(self) -> list[nn.Module]:
+        """The networks that torch.compile can take, which has no double backward."""
+        return [network for networks in self.players.values() for network in networks]
 
     def training_state(self) -> dict[str, Any]:
         """What `state_dict` leaves out and the next step needs: optimizers, pools, counters."""

@@ -119,6 +119,11 @@ class GeneratorNetwork(nn.Module):
         x = self.basis * self.linear(z)[:, :, None, None]
         return self.to_rgb(self.layers(x))
 
+    @property
+    def segments(self) -> list[nn.Module]:
+        """What keeps its inputs by itself: the blocks."""
+        return list(self.layers)
+
 
 class DiscriminatorNetwork(nn.Module):
     """Pictures (N, C, H, W) and one-hot labels (N, classes) to raw scores (N, 1): the mirror of
@@ -149,6 +154,11 @@ class DiscriminatorNetwork(nn.Module):
         if self.label is None or labels is None:
             return scores
         return (scores * (labels @ self.label)).sum(1, keepdim=True) / sqrt(scores.shape[1])
+
+    @property
+    def segments(self) -> list[nn.Module]:
+        """What keeps its inputs by itself: the blocks."""
+        return list(self.layers)
 
 
 def linear_conv(inputs: int, outputs: int) -> nn.Conv2d:

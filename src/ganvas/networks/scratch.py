@@ -7,12 +7,15 @@ from math import prod
 
 import torch
 from torch import Tensor
+from torch._guards import detect_fake_mode
 
 own = threading.local()
 
 
 def scratch(name: str, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
     """Memory of that shape on the CPU, of this thread, until it is asked for by that name again."""
+    if only_counted():
+        return torch.empty(shape, dtype=dtype)
     buffers: dict[tuple[str, torch.dtype], Tensor] = own.__dict__.setdefault("buffers", {})
     size = prod(shape)
     kept = buffers.get((name, dtype))
@@ -22,3 +25,8 @@ def scratch(name: str, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
         with torch.inference_mode(False):
             kept = buffers[name, dtype] = torch.empty(size, dtype=dtype)
     return kept[:size].view(*shape)
+
+
+def only_counted() -> bool:
+    """Whether tensors have shapes and no values just now: then nothing made now is to be kept."""
+    return detect_fake_mode() is not None

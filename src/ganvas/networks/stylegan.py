@@ -232,6 +232,11 @@ class GeneratorNetwork(Tracking, Leveled):
         assert picture is not None
         return picture if below is None else torch.lerp(picture, upscaled(below), fade)
 
+    @property
+    def segments(self) -> list[nn.Module]:
+        """What keeps its inputs by itself: the layers."""
+        return [self.first, *self.layers]
+
     def noise_of(self, layer: int, styles: Tensor, noise: Noise) -> Tensor | None:
         """The noise of a layer, (N or 1, 1, h, w)."""
         if not isinstance(noise, str):
@@ -313,6 +318,11 @@ class DiscriminatorNetwork(Leveled):
         x = lrelu(self.conv(x))
         scores = self.score(lrelu(self.dense(x.flatten(1))))
         return scores if labels is None else (scores * labels).sum(1, keepdim=True)
+
+    @property
+    def segments(self) -> list[nn.Module]:
+        """What keeps its inputs by itself: the blocks."""
+        return list(self.blocks)
 
     def features(self, picture: Tensor, stage: int) -> Tensor:
         return lrelu(self.from_rgb[str(stage)](picture))

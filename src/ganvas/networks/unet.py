@@ -79,3 +79,9 @@ class UnetGenerator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.model(x)
+
+    @property
+    def segments(self) -> list[nn.Module]:
+        """What keeps its inputs by itself: the way down and the way up at each level."""
+        levels = (m for m in self.modules() if isinstance(m, Level | OutermostLevel))
+        return [level.model for level in levels]

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganvas.networks.scratch import scratch
+from ganvas.networks.scratch import only_counted, scratch
 
 Size = tuple[int, int]
 POINTS = (0, 1, -1, 2, Fraction(-1, 2))
@@ -185,11 +185,15 @@ class Tiles:
         return torch.bmm(a, b, out=self.scratch(name, len(a), channels, count))
 
 
-@cache
 def tiles_of(
     m: int, r: int, channels_inside: bool = False, dtype: torch.dtype = torch.float32
 ) -> Tiles:
     """F(m, r), for m + r up to 7."""
+    make = new_tiles if only_counted() else kept_tiles
+    return make(m, r, channels_inside, dtype)
+
+
+def new_tiles(m: int, r: int, channels_inside: bool, dtype: torch.dtype) -> Tiles:
     points = [Fraction(p) for p in POINTS[: m + r - 2]]
     assert len(points) == m + r - 2
 
@@ -199,6 +203,9 @@ def tiles_of(
 
     values, kernel, answer = map(twice, toom_cook(points, m, r))
     return Tiles(m, r, channels_inside, values, kernel, answer)
+
+
+kept_tiles = cache(new_tiles)
 
 
 Matrix = list[list[Fraction]]
