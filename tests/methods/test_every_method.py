@@ -416,8 +416,8 @@ def test_terms_that_are_gathered_are_descended_with_the_rest():
     def moved(gathered: bool) -> dict[str, Tensor]:
         method = make(method_class("cyclegan"))
         torch.manual_seed(1)
-        x = batch_of(method)["A"]
-        terms = [method.G_A(x).square().mean(), method.G_A(-x).mean()]
+        x, G = batch_of(method)["A"], method.networks()["G_A"]
+        terms = [G(x).square().mean(), G(-x).mean()]
         if gathered:
             method.gather("G", {"one": terms[0]})
             method.gather("G", {})
@@ -426,8 +426,8 @@ def test_terms_that_are_gathered_are_descended_with_the_rest():
         else:
             method.descend("G", terms[0] + terms[1])
         assert method.descents["G"] == 1
-        method.descend("G", method.G_A(x).mean())  # begins anew
-        return {key: w for key, w in method.G_A.state_dict().items() if "weight" in key}
+        method.descend("G", G(x).mean())  # begins anew
+        return {key: w for key, w in G.state_dict().items() if "weight" in key}
 
     for ours, theirs in zip(moved(True).values(), moved(False).values(), strict=True):
         torch.testing.assert_close(ours, theirs)
