@@ -3,6 +3,7 @@ what it measures."""
 
 from benchmarks import training, translation
 from benchmarks.accuracy import accuracy
+from benchmarks.convolutions import convolutions
 from benchmarks.data import decoding, in_memory
 from benchmarks.processes import scaling
 from benchmarks.startup import start_up
@@ -12,6 +13,7 @@ CASES: dict[str, Case] = {
     **training.CASES,
     **translation.CASES,
     "accuracy": accuracy,
+    "convolutions": convolutions,
     "start-up": start_up,
     "processes": scaling,
     "data": in_memory,
