@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="cases, or all")
     parser.add_argument("--rounds", type=int, help="turns of each side; left out: the case's own")
     parser.add_argument("--threads", type=int, default=1, help="of each process (1)")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"), help="of ganvas")
     parser.add_argument("--batch-size", type=int, help="left out: the case's own")
     parser.add_argument(

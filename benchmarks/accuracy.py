@@ -77,6 +77,8 @@ def of_ganvas(
     engine = Engine.start(c.device, c.precision)
     load_into(network, network.networks(), weights)
     network = engine.place(network)
+    if c.compile:
+        engine.compile(network.compilable())
     seed_step(c.seed, 0)
     with engine.autocast():
         network.step(engine.place_batch(pictures(method, c)))

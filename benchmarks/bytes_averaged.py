@@ -128,7 +128,7 @@ def step_of(name: str, **given: Any) -> Step:
         method.joined = joined
         descend = method.descend
 
-        def counted(player: str, loss: Tensor) -> None:
+        def counted(player: str, loss: Tensor | None = None) -> None:
             nonlocal backward
             before = counter.total
             descend(player, loss)

@@ -26,6 +26,7 @@ from ganvas.config import Settings
 from ganvas.data.opening import open_training_set
 from ganvas.data.sources import open_source
 from ganvas.engine import Engine
+from ganvas.errors import InputError
 
 ROUNDS = 9
 COUNT = 16
@@ -126,6 +127,8 @@ def compared(
     options: Options, size: int, kind: str, decoding: bool
 ) -> Iterator[tuple[int, dict[str, Measured]]]:
     """Of each batch size, the turns of the reference, and of ours by each way of resizing."""
+    if options.batch_size is not None and SHOWN // 2 % options.batch_size:
+        raise InputError(f"--batch-size {options.batch_size}: must divide {SHOWN // 2} here")
     ways = ("pillow", "torch") if decoding else ("pillow",)
     with written(size, kind) as folder:
         for batch_size in (1, 16) if options.batch_size is None else (options.batch_size,):

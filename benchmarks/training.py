@@ -138,6 +138,7 @@ def ours(
     network = made(method, {**given, "precision": options.precision})
     c: Any = network.config
     engine = Engine.start(c.device, c.precision)
+    engine.tune()
     load_into(network, network.networks(), weights)
     network = engine.place(network)
     if c.compile:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -357,6 +358,52 @@ def test_each_piece_of_work_is_done_once_and_told_in_order(bad, tmp_path):
     else:
         assert one == [[0, 2], "3 is bad"]
         assert two == [[1], "3 is bad"]
+
+
+def dealt_out_unlike(out: Path, unreadable: bool) -> int:
+    """One process cannot read a picture that work is made of, or has fewer."""
+    processes = Processes.join()
+
+    def pieces() -> Iterator[Callable[[], int]]:
+        for n in range(4):
+            if n == 2 and not processes.first:
+                if unreadable:
+                    raise InputError("2.png: cannot be read")
+                return
+            yield lambda: 1
+
+    try:
+        found = str(list(processes.shared_out(pieces())))
+    except InputError as error:
+        found = str(error)
+    (out / str(processes.index)).write_text(found)
+    return 0
+
+
+@pytest.mark.parametrize("unreadable", [True, False])
+def test_work_that_differs_or_cannot_be_made_is_told_to_all(unreadable, tmp_path):
+    assert together(2, dealt_out_unlike, tmp_path, unreadable, said=tmp_path / "said") == [0, 0]
+    told = [(tmp_path / str(n)).read_text() for n in range(2)]
+    wanted = "2.png: cannot be read" if unreadable else "processes have different work to do"
+    assert all(text.startswith(wanted) for text in told)
+
+
+def judged_of_own_machine(run: Path, folders: Path) -> int:
+    os.chdir(folders / os.environ["RANK"])
+    return main(["evaluate", str(run), "--data", "in", "--device", "cpu", "--metrics", "swd"])
+
+
+def test_processes_that_see_different_pictures_to_judge_by_are_refused(
+    tiny_run_copy, pictures, tmp_path
+):
+    for n in range(2):
+        shutil.copytree(pictures, tmp_path / str(n) / "in")
+    changed = next((tmp_path / "1" / "in" / "testA").iterdir())
+    shutil.copy(next((pictures / "trainB").iterdir()), changed)
+    said = tmp_path / "said"
+    statuses = together(2, judged_of_own_machine, tiny_run_copy, tmp_path, said=said)
+    assert statuses == [2, 2], said.read_text()
+    assert "processes see different pictures to judge by" in said.read_text()
 
 
 OF_NOISE = "fd,kd,coverage,ms-ssim,swd,pl-zend"

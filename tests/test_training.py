@@ -303,7 +303,7 @@ def test_at_the_start_every_option_is_printed_and_changed_ones_are_marked(
     assert main([*argv, "--out", str(tmp_path / "r"), "--duration", "1it"]) == 0
     said = capsys.readouterr().out
     for name in record["settings"]:
-        assert re.search(rf"^ +{name.replace('_', '-')}: ", said, re.MULTILINE), name
+        assert re.search(rf"^ *{name.replace('_', '-')}: ", said, re.MULTILINE), name
     assert re.search(r"lambda-A: 10.0$", said, re.MULTILINE)
     assert re.search(r"ngf: \d+ +<- changed$", said, re.MULTILINE)
     assert re.search(r"G_A: [\d,]+ parameters", said)

@@ -7,6 +7,7 @@ TRIM, MAPPED = -1, -3
 """M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h."""
 MOST = 2**30
 """Bytes: the largest tensor that is kept so, and as much free memory as is."""
+LESS = 2**25
 
 
 def keep_freed() -> bool:
@@ -16,4 +17,13 @@ def keep_freed() -> bool:
     if platform.libc_ver()[0] != "glibc":
         return False
     libc = ctypes.CDLL(None)
-    return bool(libc.mallopt(MAPPED, MOST) and libc.mallopt(TRIM, MOST))
+    # Older ones take no more than 32 MiB for the one.
+    mapped = libc.mallopt(MAPPED, MOST) or libc.mallopt(MAPPED, LESS)
+    return bool(libc.mallopt(TRIM, MOST) and mapped)
+
+
+def give_back() -> None:
+    """Hand what is free now back to the system after all, so that what is taken from here on can
+    be seen."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)

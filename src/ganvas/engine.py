@@ -144,17 +144,26 @@ class Processes:
             Exception: what one of them met, in all.
         """
         remaining = iter(work)
-        while pieces := list(islice(remaining, self.count)):
+        while True:
+            pieces: list[Callable[[], Answer]] = []
             own: Any = None
-            error = None
-            if self.index < len(pieces):
-                try:
+            error: Exception | None = None
+            try:
+                pieces = list(islice(remaining, self.count))
+                if self.index < len(pieces):
                     own = pieces[self.index]()
-                except Exception as met:
-                    error = met
-            for met in self.known_to_all(error):
+            except Exception as met:
+                error = met
+            told = self.known_to_all((error, len(pieces)))
+            for met, _ in told:
                 if met is not None:
                     raise met
+            if any(count != len(pieces) for _, count in told):
+                raise InputError(
+                    "processes have different work to do; give all machines the same pictures"
+                )
+            if not pieces:
+                return
             yield from self.gathered(own)[: len(pieces)]
 
     def known_to_all(self, own: Answer) -> list[Answer]:
@@ -321,13 +330,16 @@ class Engine:
         found = torch.device(checked(name))
         if found.type == "cpu":
             keep_freed()
-        if found.type == "cuda":
-            # TF32, in which PyTorch's convolutions there are by default.
-            torch.set_float32_matmul_precision("high")
-            torch.backends.cudnn.benchmark = True
         if precision == "bf16" and found.type == "cuda" and not torch.cuda.is_bf16_supported():
             raise InputError(f"--precision bf16: {torch.cuda.get_device_name(found)} has none")
         return cls(found, precision, processes)
+
+    def tune(self) -> None:
+        """Get ready for many steps on pictures of one size: on a GPU in TF32, in which PyTorch's
+        convolutions there are by default, by the kernels that are found to be the fastest."""
+        if self.device.type == "cuda":
+            torch.set_float32_matmul_precision("high")
+            torch.backends.cudnn.benchmark = True
 
     def place(self, network: Network) -> Network:
         """Move a network here. On GPUs to channels_last, which their convolutions want."""
@@ -410,7 +422,7 @@ def compiled_in_training(kind: type[nn.Module]) -> Callable[..., Any]:
     compiled = torch.compile(kind.forward)
 
     def forward(self: nn.Module, *given: Any, **named: Any) -> Any:
-        call = kind.forward if torch.is_inference_mode_enabled() else compiled
+        call = compiled if torch.is_grad_enabled() else kind.forward
         return call(self, *given, **named)
 
     return forward

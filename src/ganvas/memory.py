@@ -5,8 +5,8 @@ make is added up for as long as something holds it.
 """
 
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,13 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from ganvas.allocator import give_back
 from ganvas.clock import Clock
 from ganvas.config import Settings
 from ganvas.data.parts import free_memory
 from ganvas.methods.base import Method
+from ganvas.networks.convolution import counted_as_pytorchs
+from ganvas.networks.scratch import counted
 
 MOST_STEPS = 32
 """If a player has not moved in so many steps, its part is not counted."""
@@ -97,7 +100,7 @@ def step_memory(
     clock.images = images
     count, (width, height) = config.batch_size_at(images), config.width_height
     # Nothing in it is computed, and what it would hold is counted.
-    with FakeTensorMode(), Tally() as tally:
+    with FakeTensorMode(), Tally() as tally, counting(config):
         with Copies():
             method = kind(config, channels, classes)
         for optimizer in method.optimizers.values():
@@ -111,6 +114,21 @@ def step_memory(
             if all(method.descents.values()):
                 break
     return tally.most
+
+
+@contextmanager
+def counting(config: Settings) -> Iterator[None]:
+    """Count the convolutions that a training with these settings has, with their buffers."""
+    elsewhere = config.device not in ("auto", "cpu") or (
+        config.device == "auto" and (torch.cuda.is_available() or torch.backends.mps.is_available())
+    )
+    buffers = counted.set({})
+    plain = counted_as_pytorchs.set(elsewhere or config.precision != "fp32" or config.compile)
+    try:
+        yield
+    finally:
+        counted.reset(buffers)
+        counted_as_pytorchs.reset(plain)
 
 
 def fill(optimizer: Optimizer) -> None:
@@ -144,6 +162,7 @@ class Peak:
         self.device = device
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
+        give_back()
         with suppress(OSError):
             # Linux then counts its peak anew; elsewhere there is no such file.
             Path("/proc/self/clear_refs").write_text("5")

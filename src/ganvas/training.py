@@ -306,6 +306,7 @@ def prepare(
     if start:
         refuse_differences(start, {name: getattr(config, name) for name in start.shape})
     engine = Engine.start(config.device, config.precision, config.threads, together=True)
+    engine.tune()
     processes = engine.processes
     refuse_unequal_parts(config, processes.count)
     with memory_shared(processes.on_this_machine()):
@@ -344,6 +345,10 @@ def prepare(
             f"{config.batch_size_at(0)} pictures"
         )
     set_warmup(network, config, data.epoch_size, start, watcher)
+    processes.refuse_unlike(
+        data.fingerprints,
+        f"--data {config.data}: processes see different pictures there; give all machines the same",
+    )
     judging = None
     if config.eval_every:
         judging = Judging(network, config, watcher.said, processes)
@@ -351,10 +356,6 @@ def prepare(
     if judging and fresh and not rehearsed:
         judging.begin(network, clock)
     network.even_out, network.joined = processes.average, processes.joined
-    processes.refuse_unlike(
-        data.fingerprints,
-        f"--data {config.data}: processes see different pictures there; give all machines the same",
-    )
     if config.compile:
         engine.compile(network.compilable())
     training = Training(run, config, network, data, engine, clock, config.schedule)

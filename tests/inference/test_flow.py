@@ -184,6 +184,7 @@ def test_ctrl_c_ends_the_command_with_its_own_status(tiny_run, jobs, tmp_path):
     def interrupted() -> int:
         from ganvas.cli import main
 
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent may ignore it
         write = Asked.write
 
         def first_then_stop(self, job, picture):

@@ -431,3 +431,30 @@ def test_terms_that_are_gathered_are_descended_with_the_rest():
 
     for ours, theirs in zip(moved(True).values(), moved(False).values(), strict=True):
         torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("name", ["cyclegan", "dcgan"])
+def test_a_step_that_is_broken_off_leaves_no_gradients_to_the_next(name, monkeypatch):
+    """Also where its state is put back, and it is trained on."""
+
+    def weights(broken: bool) -> dict[str, Tensor]:
+        method = make(method_class(name))
+        batch = batch_of(method)
+        method.step(batch)
+        kept = copy.deepcopy((method.state_dict(), method.training_state()))
+        if broken:
+            with monkeypatch.context() as patch:
+                patch.setattr(method, "descend", broken_off)
+                with pytest.raises(MemoryError):
+                    method.step(batch)
+            method.load_state_dict(kept[0])
+            method.load_training_state(kept[1])
+        torch.manual_seed(1)
+        method.step(batch)
+        return copy.deepcopy(method.state_dict())
+
+    def broken_off(player: str, loss: Tensor | None = None) -> None:
+        raise MemoryError
+
+    whole, mended = weights(False), weights(True)
+    assert all(torch.equal(whole[key], mended[key]) for key in whole)

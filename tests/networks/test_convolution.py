@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from ganvas.networks import convolution
 from ganvas.networks.convolution import (
     PLAIN,
     THIN,
@@ -167,3 +168,29 @@ def test_in_float64_and_in_bfloat16_it_is_torchs_own():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(conv(x), nn.Conv2d.forward(conv, x))
     assert torch.equal(conv.double()(x.double()), nn.Conv2d.forward(conv, x.double()))
+
+
+def test_large_batches_and_large_pictures_are_convolved_part_by_part(monkeypatch):
+    monkeypatch.setattr(convolution, "BAND", 300)
+    torch.manual_seed(0)
+    conv = Conv2d(WIDE, WIDE, 3, padding=1, padding_mode="reflect")
+    x = drawn(2, WIDE, 30, 26, dtype=torch.float32)
+    y = conv(x)
+    found = torch.autograd.grad(y.square().sum(), [x, conv.weight])
+    wanted = nn.Conv2d.forward(conv, x)
+    exact = torch.autograd.grad(wanted.square().sum(), [x, conv.weight])
+    torch.testing.assert_close(y, wanted, rtol=1e-4, atol=1e-5)
+    for ours, theirs in zip(found, exact, strict=True):
+        assert (ours - theirs).norm() / theirs.norm() < 3e-6
+    with torch.no_grad():
+        torch.testing.assert_close(conv(x), wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, WIDE, 2, 600), (1, WIDE - 1, 40, 40)])
+def test_what_cannot_be_convolved_is_said_by_pytorch(shape):
+    conv, x = Conv2d(WIDE, WIDE, 3), torch.randn(*shape)
+    with pytest.raises(RuntimeError) as ours:
+        conv(x)
+    with pytest.raises(RuntimeError) as theirs:
+        nn.Conv2d.forward(conv, x)
+    assert str(ours.value) == str(theirs.value)

@@ -96,6 +96,12 @@ class Judge:
         for text in self.choice.said:
             self.say(text)
         self.reader = Reader(config, method.scales)
+        if processes.count > 1:
+            processes.refuse_unlike(
+                self.reader.fingerprint(self.split, sorted(self.split.entries)),
+                f"--data {config.data}: processes see different pictures to judge by there; give "
+                "all machines the same",
+            )
         self.config, self.scales, self.channels = config, method.scales, dict(method.channels)
         self.conditional = bool(isinstance(method, Generator) and method.conditional)
         self.domains_in = method.data
@@ -491,6 +497,11 @@ class Judge:
             self.processes.first_does(make)
             if not self.processes.first:
                 make()
+            self.processes.refuse_unlike(
+                {name: e.about.get("sha256") for name, e in self.extractors[domain].items()},
+                "processes have learnt different extractors; put the folder that XDG_CACHE_HOME "
+                "names where all machines see it",
+            )
         return self.extractors[domain]
 
     @property

@@ -237,7 +237,7 @@ class Crew:
         few.reads = []
 
     def answers(self, few: Few) -> Iterator[Picture]:
-        if len(few.jobs) > 1 and (found := self.together(few)):
+        if len(few.jobs) > 1 and self.fit(few) and (found := self.together(few)):
             yield from found
             return
         for job, read in zip(few.jobs, few.reads, strict=True):
@@ -245,12 +245,18 @@ class Crew:
             self.note(job, text)
             yield self.answer(job, picture)
 
+    def fit(self, few: Few) -> bool:
+        """Whether they fit into memory as one batch."""
+        asked = self.asked
+        parts = (asked.method, few.jobs[0].size, asked.direction, len(few.jobs))
+        return tile_for(*parts) is None
+
     def together(self, few: Few) -> list[Picture]:
         """As one batch; none where one is at fault: it is seen which when they go singly."""
         try:
             read = [read.result() for read in few.reads]
             found = self.asked.together([picture for picture, _ in read])
-        except InputError:
+        except (InputError, torch.OutOfMemoryError):
             return []
         for job, (_, text) in zip(few.jobs, read, strict=True):
             self.note(job, text)

@@ -160,6 +160,7 @@ class Adversarial(Method):
     def whose_turn(self) -> frozenset[str]:
         """Begin a step: the players that move in it, by --warmup and then by --d-steps."""
         self.vitals = {}
+        self.gathering.clear()  # of a step that was broken off
         step, self.steps = self.steps, self.steps + 1
         if self.warmup_steps:
             hold_statistics(self.players["G"], held=step < self.warmup_steps)

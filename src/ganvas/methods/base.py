@@ -310,6 +310,7 @@ class Method(nn.Module):
 
     def load_training_state(self, state: dict[str, Any]) -> None:
         self.steps, self.descents = state["counts"]["steps"], dict(state["counts"]["descents"])
+        self.gathering.clear()
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
         for name, old in list(self.named_transient_buffers()):

@@ -1,6 +1,7 @@
 """Convolutions by the way that is fastest on this device, and keeps least."""
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import torch
@@ -15,6 +16,8 @@ MANY = 1024
 """Pixels, of the whole batch, from which they do so."""
 SMALL = 24
 """Pixels of a row below which channels lie side by side."""
+BAND = 2**14
+"""Pixels that are convolved at once by fewer multiplications, which takes memory."""
 THIN = 4
 """Channels up to which a large kernel leaves most of a vector unit idle."""
 LARGE = 5
@@ -59,6 +62,8 @@ class Conv2d(nn.Conv2d):
     def way(self, x: Tensor) -> Way | None:
         """How a batch (N, C, H, W) is convolved; None: as PyTorch does."""
         r, narrow = self.kernel_size[0], min(self.in_channels, self.out_channels)
+        if x.shape[1] != self.in_channels or min(x.shape[2:]) + 2 * int(self.padding[0]) < r:
+            return None  # PyTorch says what is wrong
         if r in BACKWARD and narrow >= WIDE and len(x) * x.shape[2] * x.shape[3] >= MANY:
             return WIDE_WAY if torch.is_grad_enabled() else WIDE_UNTRAINED
         if r >= LARGE and narrow <= THIN:
@@ -74,8 +79,14 @@ class Conv2d(nn.Conv2d):
         return whole and alike and told
 
 
+counted_as_pytorchs = ContextVar("counted_as_pytorchs", default=False)
+"""Whether memory is counted of a training that takes PyTorch's own: on a GPU, say."""
+
+
 def is_ours(x: Tensor) -> bool:
     """Whether a batch (N, C, H, W) is computed here and now, on the CPU and in float32."""
+    if counted_as_pytorchs.get():
+        return False
     here = x.device.type == "cpu" and x.dtype == torch.float32 and x.ndim == 4
     told = torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
     return here and not told and not torch.is_autocast_enabled("cpu")
@@ -97,11 +108,10 @@ class Convolution(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (x, w), (y,), asked = ctx.saved_tensors, gradients, ctx.needs_input_grad
         around = (ctx.padding, ctx.mirrored)
-        if torch.is_grad_enabled():
-            by_x, by_w = by_definition(x, w, y, asked, *around)
-        else:
-            by_x, by_w = ctx.way.gradients(padded(x, *around), w, y, asked)
-            by_x = None if by_x is None else cut_off(by_x, x, *around)
+        # Gradients that are differentiated again are PyTorch's own.
+        way = PLAIN if torch.is_grad_enabled() else ctx.way
+        by_x, by_w = way.gradients(padded(x, *around), w, y, asked)
+        by_x = None if by_x is None else cut_off(by_x, x, *around)
         return by_x, by_w, y.sum((0, 2, 3)) if asked[2] else None, None, None, None
 
 
@@ -120,16 +130,6 @@ def cut_off(by_padded: Tensor, x: Tensor, padding: int, mirrored: bool) -> Tenso
     return by_padded[:, :, padding:-padding, padding:-padding].contiguous()
 
 
-def by_definition(
-    x: Tensor, w: Tensor, y: Tensor, asked: Sequence[bool], padding: int, mirrored: bool
-) -> Gradients:
-    """The gradients that are asked for, to be differentiated again."""
-    inputs = [t for t, wanted in zip((x, w), asked, strict=False) if wanted]
-    answers = F.conv2d(padded(x, padding, mirrored), w)
-    found = iter(torch.autograd.grad(answers, inputs, y, create_graph=True))
-    return next(found) if asked[0] else None, next(found) if asked[1] else None
-
-
 def plain_gradients(x: Tensor, w: Tensor, y: Tensor, asked: Sequence[bool]) -> Gradients:
     one, none = [1, 1], [0, 0]
     mask = [asked[0], asked[1], False]
@@ -144,20 +144,41 @@ def tiles_for(m: int, x: Tensor, w: Tensor) -> Tiles:
 def wide_untrained(x: Tensor, w: Tensor) -> Tensor:
     """Where nothing is learnt no gradient jumps: larger tiles forward too. Pictures of a CycleGAN
     are 2e-5 from those in float64, of values from -1 to 1, where by definition they are 7e-6."""
-    return tiles_for(BACKWARD[w.shape[-1]], x, w).convolved(x, w)
+    return in_bands(tiles_for(BACKWARD[w.shape[-1]], x, w), x, w)
 
 
 def wide_answer(x: Tensor, w: Tensor) -> Tensor:
-    if w.shape[-1] == 3:
-        return tiles_for(2, x, w).convolved(x, w)
-    return F.conv2d(x, w)
+    return in_bands(tiles_for(2, x, w), x, w) if w.shape[-1] == 3 else F.conv2d(x, w)
+
+
+def in_bands(tiles: Tiles, x: Tensor, w: Tensor) -> Tensor:
+    """The answer, by so many rows at once."""
+    height, width = tiles.answers(x.shape)
+    rows = max(BAND // (len(x) * width) // tiles.m, 1) * tiles.m
+    if rows >= height:
+        return tiles.convolved(x, w)
+    y = x.new_empty(len(x), len(w), height, width)
+    for top in range(0, height, rows):
+        y[:, :, top : top + rows] = tiles.convolved(x[:, :, top : top + rows + tiles.r - 1], w)
+    return y
 
 
 def wide_gradients(x: Tensor, w: Tensor, y: Tensor, asked: Sequence[bool]) -> Gradients:
+    """Of a batch, by so many pictures at once."""
     tiles = tiles_for(BACKWARD[w.shape[-1]], x, w)
-    products = tiles.joined_back(y)
-    by_x = tiles.by_pictures(products, w, x.shape) if asked[0] else None
-    return by_x, tiles.by_kernels(x, products) if asked[1] else None
+    count = max(BAND // (y.shape[2] * y.shape[3]), 1)
+    by_x: list[Tensor] = []
+    by_w = None
+    for few, by_few in zip(x.split(count), y.split(count), strict=True):
+        products = tiles.joined_back(by_few)
+        if asked[0]:
+            by_x.append(tiles.by_pictures(products, w, few.shape))
+        if asked[1]:
+            found = tiles.by_kernels(few, products)
+            by_w = found if by_w is None else by_w.add_(found)
+    if not by_x:
+        return None, by_w
+    return by_x[0] if len(by_x) == 1 else torch.cat(by_x), by_w
 
 
 def by_rows(x: Tensor, w: Tensor) -> Tensor:

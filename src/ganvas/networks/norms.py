@@ -33,6 +33,8 @@ class InstanceNorm2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.dtype.itemsize < 4:
             x = x.float()
+        if x.shape[2] * x.shape[3] == 1:
+            raise ValueError("instance norm of a single pixel is 0 whatever it holds")
         if x.device.type == "cpu":
             x = x.contiguous()
             x = x - x.detach().mean((2, 3), keepdim=True)

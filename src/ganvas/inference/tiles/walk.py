@@ -80,8 +80,16 @@ def batch_normed(norm: BatchNorm2d, parent: Field) -> Field:
 
 def convolved(conv: nn.Conv2d, parent: Field) -> Field:
     if conv.padding_mode == "reflect" and not isinstance(conv.padding, str):
-        (down, right), sizes = conv.padding, (conv.kernel_size, conv.stride)
-        inside = nn.Conv2d(conv.in_channels, conv.out_channels, *sizes, device="meta")  # pyright: ignore[reportArgumentType]
+        down, right = conv.padding
+        inside = nn.Conv2d(
+            conv.in_channels,
+            conv.out_channels,
+            conv.kernel_size,  # pyright: ignore[reportArgumentType]
+            conv.stride,  # pyright: ignore[reportArgumentType]
+            dilation=conv.dilation,  # pyright: ignore[reportArgumentType]
+            groups=conv.groups,
+            device="meta",
+        )
         inside.weight, inside.bias = conv.weight, conv.bias
         return Convolved(inside, Reflected(parent, right, right, down, down))
     refuse_odd_padding(conv)
