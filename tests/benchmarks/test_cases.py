@@ -145,7 +145,7 @@ def test_without_a_name_the_cases_are_listed(
     ("words", "told"),
     [
         (["cyclegam"], "cyclegam: there is no such case"),
-        (["dcgan", "--device", "abacus"], "--device abacus: is not there"),
+        (["dcgan", "--device", "abacus"], "argument --device: invalid choice: 'abacus'"),
         (["dcgan", "--set", "dropout"], "wants NAME=VALUE"),
     ],
 )
