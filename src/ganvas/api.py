@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganvas import training
-from ganvas.engine import Engine, Processes
+from ganvas.engine import ALONE, Engine, Processes
 from ganvas.errors import InputError, did_you_mean
 from ganvas.evaluation import compare as comparing
 from ganvas.evaluation.choosing import Options
@@ -194,7 +194,7 @@ def evaluate(
     wanted = Options(**options)
     Engine.start(device, threads=threads)
     method = loading.load(path, device, together)
-    processes = Processes.join() if together else Processes()
+    processes = Processes.join() if together else ALONE
     folder = snapshot_folder(path)
     clock = read_description(folder).get("clock", {})
     about = {"images": clock.get("images", 0), "snapshot": folder.name}

@@ -181,7 +181,7 @@ class MachineSettings:
     """bf16 computes convolutions in bfloat16; norms and losses stay in float32."""
     compile: bool = False
     """Train with networks that torch.compile has made, where no penalty on gradients goes through
-    them: minutes before the first steps, then less overhead on a GPU."""
+    them: minutes before the first steps."""
     checkpoint_activations: bool = False
     """Keep of what networks compute only a part for the backward, and compute the rest again there:
     less memory, the same numbers, more time."""

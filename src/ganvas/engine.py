@@ -186,6 +186,9 @@ class Processes:
             raise InputError(sentence)
 
 
+ALONE = Processes()
+
+
 @contextmanager
 def others_heard() -> Iterator[None]:
     """The end of another process is told in words; the one that met an error says what it was."""
@@ -306,7 +309,7 @@ def one_voice() -> Iterator[bool]:
 class Engine:
     device: torch.device
     precision: str
-    processes: Processes = Processes()
+    processes: Processes = ALONE
 
     @classmethod
     def start(
@@ -324,7 +327,7 @@ class Engine:
         """
         if threads is not None:
             torch.set_num_threads(threads)
-        name, processes = best_device() if device == "auto" else device, Processes()
+        name, processes = best_device() if device == "auto" else device, ALONE
         if together and (processes := Processes.join()).count > 1:
             name = own_device(name, processes)
         found = torch.device(checked(name))

@@ -10,7 +10,7 @@ from typing import Any
 
 from ganvas.clock import Clock
 from ganvas.config import Settings
-from ganvas.engine import Processes
+from ganvas.engine import ALONE, Processes
 from ganvas.errors import InputError
 from ganvas.evaluation import results as rows
 from ganvas.evaluation.choosing import Options
@@ -27,7 +27,6 @@ USUAL = "kd"
 """The metric that says which networks are the best, where that is measured and no other named."""
 TRAINING = "training"
 Say = Callable[[str], object]
-ALONE = Processes()
 
 
 @dataclass

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganvas.config import Settings
 from ganvas.data.held_out import Reader, open_splits
-from ganvas.engine import Engine, Processes
+from ganvas.engine import ALONE, Engine, Processes
 from ganvas.errors import InputError
 from ganvas.evaluation.choosing import (
     OF_SETS,
@@ -48,7 +48,6 @@ HELD = 2**29
 PATHS = 500
 """Pairs of latents for a path length."""
 Say = Callable[[str], object]
-ALONE = Processes()
 
 
 def evaluate(

@@ -14,7 +14,7 @@ import numpy as np
 from ganvas.data.encode import fitting, holds
 from ganvas.data.sources import SUFFIXES, Entry, FileEntry, Half, files_below, is_picture
 from ganvas.data.survey import Seen, look_at_all
-from ganvas.engine import Processes
+from ganvas.engine import ALONE, Processes
 from ganvas.errors import InputError
 from ganvas.methods.base import Direction
 from ganvas.methods.translator import Translator
@@ -22,7 +22,6 @@ from ganvas.pictures import Alpha, counted
 from ganvas.scales import Scale
 
 SHOWN = 5
-ALONE = Processes()
 LARGE = 16 * 2**20
 """Files of more bytes are decoded one at a time."""
 
