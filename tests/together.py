@@ -5,16 +5,21 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
 from killing import in_a_process, wait_for
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that nobody is given who asks for any: it is bound some seconds later."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            port = SystemRandom().randrange(10000, 30000)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def start_together(count: int, work: Callable[..., Any], *arguments: Any, said: Path) -> list[int]:
