@@ -7,6 +7,7 @@ import imagecodecs
 import numpy as np
 
 from ganvas.data.decode import PNG, decode_entry
+from ganvas.data.png import read_plain_png
 from ganvas.data.survey import Seen
 from ganvas.errors import InputError
 from ganvas.pictures import Picture
@@ -14,8 +15,6 @@ from ganvas.pictures import Picture
 JPEG = b"\xff\xd8\xff"
 TURNED = (b"Exif", b"eXIf", b"Orientation")
 """What may say that a picture is to be turned."""
-SPECIAL = (*TURNED, b"iTXt", b"zTXt", b"tEXt", b"tRNS", b"sBIT", b"acTL")
-"""What in a PNG may say that, or that its values are not what they seem."""
 
 
 def read_again(seen: Seen) -> Picture:
@@ -42,17 +41,14 @@ def quickly(content: bytes) -> Picture | None:
     try:
         if content.startswith(JPEG) and not any(mark in content for mark in TURNED):
             values = imagecodecs.jpeg8_decode(content)
-        elif content.startswith(PNG) and plain_png(content):
-            values = imagecodecs.png_decode(content)
+        elif content.startswith(PNG):
+            values = read_plain_png(content)
         else:
             return None
     except RuntimeError:
         return None
+    if values is None:
+        return None
     values = values[:, :, None] if values.ndim == 2 else values
     plain = values.dtype == np.uint8 and values.shape[2] in (1, 3)
     return Picture(values) if plain else None
-
-
-def plain_png(content: bytes) -> bool:
-    depth, colour = content[24], content[25]
-    return depth == 8 and colour in (0, 2) and not any(mark in content for mark in SPECIAL)
