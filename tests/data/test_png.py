@@ -52,7 +52,9 @@ def by_pillow(content: bytes) -> np.ndarray:
 )
 @example(size=(160, 140), colour=RGB, seed=1, level=6, pieces=2).via("more than one stored block")
 @example(size=(65534, 1), colour=GREY, seed=1, level=6, pieces=1).via("one block to the byte")
-def test_any_filters_and_packing_give_pillows_values(size, colour, seed, level, pieces):
+def test_any_filters_and_packing_give_pillows_values(
+    size: tuple[int, int], colour: int, seed: int, level: int, pieces: int
+):
     packed = zlib.compress(rows_of(*size, 3 if colour == RGB else 1, seed), level)
     step = -(-len(packed) // pieces)
     data = [(b"IDAT", packed[at : at + step]) for at in range(0, len(packed), step)]

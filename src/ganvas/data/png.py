@@ -58,7 +58,8 @@ def chunks(content: bytes) -> Iterator[tuple[bytes, memoryview]]:
 def stored(head: bytes, rows: bytes) -> bytes:
     """The PNG that begins so and has these filtered rows, as a zlib stream of stored blocks
     (RFC 1950 and 1951)."""
-    view, stream = memoryview(rows), [b"IDAT\x78\x01"]
+    view = memoryview(rows)
+    stream: list[bytes | memoryview] = [b"IDAT\x78\x01"]
     for at in range(0, len(rows), BLOCK):
         length = min(BLOCK, len(rows) - at)
         last = at + length == len(rows)
