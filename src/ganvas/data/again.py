@@ -41,7 +41,8 @@ def quickly(content: bytes) -> Picture | None:
     writes them where they are wanted, in one go."""
     try:
         if content.startswith(JPEG):
-            turned = any(mark in head_of_jpeg(content) for mark in TURNED)
+            head = head_of_jpeg(content)
+            turned = any(mark in head for mark in TURNED)
             values = None if turned else imagecodecs.jpeg8_decode(content)
         elif content.startswith(PNG):
             values = read_plain_png(content)

@@ -55,7 +55,7 @@ def chunks(content: bytes) -> Iterator[tuple[bytes, memoryview]]:
         at += 12 + length
 
 
-def stored(head: bytes, rows: bytes) -> bytes:
+def stored(head: bytes, rows: bytes | bytearray) -> bytes:
     """The PNG that begins so and has these filtered rows, as a zlib stream of stored blocks
     (RFC 1950 and 1951)."""
     view = memoryview(rows)
