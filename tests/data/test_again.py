@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganvas.data import again
 from ganvas.data.again import quickly, read_again
 from ganvas.data.decode import decode
 from ganvas.data.sources import FileEntry
 from ganvas.data.survey import look
 from ganvas.errors import InputError
+from ganvas.pictures import Picture
 
 VALUES = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
 COLOUR = Image.fromarray(VALUES).resize((75, 53), Image.Resampling.BICUBIC)
@@ -88,6 +90,14 @@ def test_filling_between_segments_hides_nothing(filling):
 @pytest.mark.parametrize("length", [2, 3, 4, 5, 6, 20])
 def test_a_jpeg_of_which_only_the_beginning_is_there_is_for_pillow_to_refuse(length):
     assert quickly(JPEG[:length]) is None
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_file_that_is_as_it_was_is_decoded_quickly(tmp_path, monkeypatch, kind):
+    (tmp_path / "a").write_bytes(file(COLOUR, kind))
+    seen = look(FileEntry(tmp_path, "a"))
+    monkeypatch.setattr(again, "quickly", lambda content: Picture(VALUES))
+    assert np.array_equal(read_again(seen).values, VALUES)
 
 
 def test_a_file_that_was_cut_short_since_is_refused(tmp_path):
