@@ -68,6 +68,7 @@ def stored(head: bytes, rows: bytes | bytearray) -> bytes:
         )
         stream.append(view[at : at + length])
     stream.append(imagecodecs.deflate_adler32(rows).to_bytes(4, "big"))
-    body = b"".join(stream)
-    check = imagecodecs.deflate_crc32(body).to_bytes(4, "big")
-    return b"".join((head, (len(body) - 4).to_bytes(4, "big"), body, check, END))
+    length, check = sum(map(len, stream)) - len(b"IDAT"), 0
+    for piece in stream:
+        check = imagecodecs.deflate_crc32(piece, check)
+    return b"".join((head, length.to_bytes(4, "big"), *stream, check.to_bytes(4, "big"), END))
