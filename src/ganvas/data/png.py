@@ -70,5 +70,6 @@ def stored(head: bytes, rows: bytes | bytearray) -> bytes:
     stream.append(imagecodecs.deflate_adler32(rows).to_bytes(4, "big"))
     length, check = sum(map(len, stream)) - len(b"IDAT"), 0
     for piece in stream:
-        check = imagecodecs.deflate_crc32(piece, check)
+        # Any buffer will do, whatever its type hints say.
+        check = imagecodecs.deflate_crc32(piece, check)  # pyright: ignore[reportArgumentType]
     return b"".join((head, length.to_bytes(4, "big"), *stream, check.to_bytes(4, "big"), END))
