@@ -68,7 +68,8 @@ class PictureSettings:
     unless all pictures are alike."""
     resizing: Literal["pillow", "torch"] = "pillow"
     """Whose bicubic filter brings RGB of 8 bits to size: torch's is four times as fast, and 1 value
-    in 250 comes out a level off. center_crop takes pillow's."""
+    in 250 (up to 1 in 7 of pictures higher than wide) is a level off. center_crop takes pillow's.
+    """
     alpha: Literal["white", "black", "channel"] = "white"
     """What becomes of alpha: laid over white or black, or one channel more for the networks."""
     flip: bool = True
