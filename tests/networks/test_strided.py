@@ -109,7 +109,8 @@ def torch_twin(layer: nn.Conv2d | nn.ConvTranspose2d) -> nn.Module:
     """PyTorch's own layer with the same weights."""
     shape = (layer.in_channels, layer.out_channels, 4, 2, 1)
     if isinstance(layer, nn.ConvTranspose2d):
-        twin = nn.ConvTranspose2d(*shape, layer.output_padding)
+        down, right = layer.output_padding
+        twin = nn.ConvTranspose2d(*shape, (down, right))
     else:
         twin = nn.Conv2d(*shape)
     twin.load_state_dict(layer.state_dict())
