@@ -1,4 +1,4 @@
-"""How near to float64 the gradients of a CycleGAN step are, ganvas's and the yardstick's.
+"""How near to float64 the gradients of a step are, ganvas's and the yardstick's.
 
 One seed says little: where rounding puts a value on the other side of a ReLU's or an absolute
 value's corner, its gradient jumps, and such a jump is larger than all the rest of the rounding.
@@ -31,21 +31,24 @@ Gradients = dict[str, dict[str, Tensor]]
 """By network and by parameter, in float64."""
 Errors = tuple[float, list[float]]
 """Of a whole gradient, and of each parameter's."""
-CASES = {"cyclegan-64": 5, "cyclegan-128": 3}
+CASES = {"cyclegan-64": 5, "cyclegan-128": 3, "dcgan": 3}
 """How many seeds are looked at, where nothing else is said."""
+RATE = 1e-12
+"""The learning rate: DCGAN's D moves before G is asked, and Adam's first step goes by the signs of
+gradients, so that rounding would be seen in G's as what it makes of D and not of G."""
 NOTHING = 1e-10
 """A parameter whose exact gradient is less, as a part of its network's, has none: biases in front
 of a norm."""
 
 
 def accuracy(options: Options) -> Iterator[Table]:
-    """Relative errors of a CycleGAN step's gradients against float64, beside the yardstick's."""
+    """Relative errors of steps' gradients against float64, beside the yardstick's."""
     torch.set_num_threads(options.threads)
     for name, seeds in CASES.items():
         training = TRAININGS[name]
         found: dict[tuple[str, str], list[Errors]] = {}
         for seed in range(options.rounds or seeds):
-            settings = {**training.with_options(options), "seed": seed}
+            settings = {**training.with_options(options), "seed": seed, "lr": RATE}
             for key, error in compared(training.method, settings, options):
                 found.setdefault(key, []).append(error)
         yield table(f"{training.what}, {options.rounds or seeds} seeds", found)
@@ -99,8 +102,32 @@ def of_yardstick(
     network.to(options.device, dtype)
     seed_step(config.seed, 0)
     batch = {name: to_unit(x) for name, x in pictures(method, config).items()}
+    stepped = kept_gradients(network)
     network.step({name: x.to(options.device, dtype) for name, x in batch.items()})
-    return gradients(networks)
+    return {
+        name: {key: stepped[p].double() for key, p in each.named_parameters()}
+        for name, each in networks.items()
+    }
+
+
+def kept_gradients(network: torch.nn.Module) -> dict[torch.nn.Parameter, Tensor]:
+    """Those that optimisers will have gone by: what is left behind a step may have been added to,
+    as DCGAN's G adds to D's."""
+    kept: dict[torch.nn.Parameter, Tensor] = {}
+
+    def keep(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        for group in optimizer.param_groups:
+            kept.update(
+                {
+                    p: torch.zeros_like(p) if p.grad is None else p.grad.clone()
+                    for p in group["params"]
+                }
+            )
+
+    for value in vars(network).values():
+        if isinstance(value, torch.optim.Optimizer):
+            value.register_step_pre_hook(keep)
+    return kept
 
 
 def gradients(networks: Mapping[str, torch.nn.Module]) -> Gradients:

@@ -154,6 +154,8 @@ def ours(
                 losses = network.step(engine.place_batch(batch))
             if c.ema:
                 network.update_averages(AVERAGE)
+            if done == 0:
+                engine.keep_memory()
             done += 1
         return losses
 

@@ -22,7 +22,34 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="is asked of glibc only")
+APART = """
+import resource
+import torch
+from ganvas.allocator import keep_freed, set_apart
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(8):
+        x = torch.ones(2**20)  # 4 MiB
+        del x
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+assert set_apart()
+apart = faults()
+assert keep_freed()
+faults()
+print(apart, faults())
+"""
+on_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="is asked of glibc only")
+
+
+@on_glibc
+def test_what_lasts_lies_by_itself_until_the_rest_is_kept():
+    apart, kept = map(int, subprocess.check_output([sys.executable, "-c", APART]).split())
+    assert apart > 4 * max(kept, 1)
+
+
+@on_glibc
 def test_what_was_freed_is_used_again():
     faults = {
         how: int(subprocess.check_output([sys.executable, "-c", FAULTS, how]))
@@ -36,3 +63,4 @@ def test_elsewhere_nothing_is_asked(monkeypatch):
 
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
     assert not allocator.keep_freed()
+    assert not allocator.set_apart()

@@ -8,6 +8,8 @@ TRIM, MAPPED = -1, -3
 MOST = 2**30
 """Bytes: the largest tensor that is kept so, and as much free memory as is."""
 LESS = 2**25
+APART = 2**17
+"""Bytes from which a tensor that lasts lies by itself; glibc's own, before it adapts it."""
 
 
 def keep_freed() -> bool:
@@ -20,6 +22,13 @@ def keep_freed() -> bool:
     # Older ones take no more than 32 MiB for the one.
     mapped = libc.mallopt(MAPPED, MOST) or libc.mallopt(MAPPED, LESS)
     return bool(libc.mallopt(TRIM, MOST) and mapped)
+
+
+def set_apart() -> bool:
+    """Let what is allocated from here on lie by itself, whose memory is handed back when it is
+    freed: what is to last, and would leave holes between what is freed and taken again and again.
+    Until `keep_freed`; whether that could be asked for."""
+    return platform.libc_ver()[0] == "glibc" and bool(ctypes.CDLL(None).mallopt(MAPPED, APART))
 
 
 def give_back() -> None:

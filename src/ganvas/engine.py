@@ -19,7 +19,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from ganvas import chance
-from ganvas.allocator import keep_freed
+from ganvas.allocator import keep_freed, set_apart
 from ganvas.errors import InputError
 from ganvas.pictures import to_unit
 
@@ -339,10 +339,19 @@ class Engine:
 
     def tune(self) -> None:
         """Get ready for many steps on pictures of one size: on a GPU in TF32, in which PyTorch's
-        convolutions there are by default, by the kernels that are found to be the fastest."""
+        convolutions there are by default, by the kernels that are found to be the fastest. On a
+        CPU what lasts is to be made before `keep_memory`."""
         if self.device.type == "cuda":
             torch.set_float32_matmul_precision("high")
             torch.backends.cudnn.benchmark = True
+        elif self.device.type == "cpu":
+            set_apart()
+
+    def keep_memory(self) -> None:
+        """After the first step, which makes what lasts, as an optimiser's moments: let steps use
+        the memory that the steps before them have freed."""
+        if self.device.type == "cpu":
+            keep_freed()
 
     def place(self, network: Network) -> Network:
         """Move a network here. On GPUs to channels_last, which their convolutions want."""

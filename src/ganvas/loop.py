@@ -185,7 +185,7 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
     place, on_gpu = (processes.index, processes.count), t.engine.device.type == "cuda"
     batches = t.data.batches(t.clock.images, place, pinned=on_gpu)
     began = time.perf_counter() - t.clock.seconds
-    saved = False
+    saved, first = False, t.clock.iterations + 1
 
     with stop_asked_for() as stopping:
         while not t.finished:
@@ -208,6 +208,8 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
                 t.schedule.saw(losses, before, t.clock)
                 t.meter.add(losses)
                 t.vitals.add(t.method.vitals)
+            if t.clock.iterations == first:
+                t.engine.keep_memory()
             seconds = time.perf_counter() - began
             stop, t.clock.seconds = processes.agree(stopping.is_set(), seconds)
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from benchmarks import __main__ as program
-from benchmarks.accuracy import errors, of_ganvas, of_yardstick
+from benchmarks.accuracy import RATE, errors, of_ganvas, of_yardstick
 from benchmarks.matmul import best, peaks
 from benchmarks.tables import Options, Table, with_spread
 from benchmarks.training import flops, made, ours, row, theirs, weights_of
@@ -54,8 +54,10 @@ def losses_of(turn: Turn) -> dict[str, float]:
     return {name: float(loss) for name, loss in losses.items()}
 
 
-@pytest.mark.parametrize("weights", ["cyclegan"], indirect=True)
+@pytest.mark.parametrize("weights", ["cyclegan", "dcgan"], indirect=True)
 def test_gradients_of_both_are_near_to_float64(weights: tuple[str, dict[str, Any], Path]):
+    method, settings, path = weights
+    weights = (method, {**settings, "lr": RATE}, path)
     exact = of_yardstick(*weights, OPTIONS, torch.float64)
     sides = {
         "ours": of_ganvas(*weights, OPTIONS),

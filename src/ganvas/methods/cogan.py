@@ -17,6 +17,7 @@ from ganvas.losses import full, total
 from ganvas.methods.base import Batch, Direction, frozen
 from ganvas.methods.generator import DoubledSizes
 from ganvas.methods.translator import TranslationSettings, Translator
+from ganvas.networks.convolution import ConvTranspose2d
 from ganvas.networks.norms import BatchNorm2d, use_own_statistics
 from ganvas.networks.stylegan import halvings
 from ganvas.schedules import Policy
@@ -96,8 +97,8 @@ def generator_layers(
     def normed(layer: nn.Module, after: int) -> nn.Sequential:
         return nn.Sequential(layer, BatchNorm2d(after, affine=False), nn.PReLU())
 
-    first = normed(nn.ConvTranspose2d(nz, widths[0], base), widths[0])
-    doubling = [normed(nn.ConvTranspose2d(a, b, 4, 2, 1), b) for a, b in pairwise(widths)]
+    first = normed(ConvTranspose2d(nz, widths[0], base), widths[0])
+    doubling = [normed(ConvTranspose2d(a, b, 4, 2, 1), b) for a, b in pairwise(widths)]
     last = nn.Sequential(nn.Conv2d(widths[-1], channels, 3, 1, 1), nn.Tanh())
     return [first, *doubling, last]
 

@@ -14,6 +14,7 @@ from ganvas.errors import InputError
 from ganvas.losses import total
 from ganvas.methods.base import Batch, frozen
 from ganvas.methods.generator import Generator, GeneratorSettings
+from ganvas.networks.convolution import Conv2d, ConvTranspose2d
 from ganvas.networks.init import init_weights
 from ganvas.networks.norms import BatchNorm2d, CriticNorm, norm_layer
 
@@ -84,7 +85,7 @@ class GeneratorNetwork(nn.Module):
         steps = sizes(size)[::-1]
         widths = [min(width * 2**n, max(WIDEST, width)) for n in range(len(steps) - 1)][::-1]
         layers: list[nn.Module] = [
-            nn.ConvTranspose2d(nz + classes, widths[0], steps[0], 1, 0, bias=False)
+            ConvTranspose2d(nz + classes, widths[0], steps[0], 1, 0, bias=False)
         ]
         for n, (small, large) in enumerate(pairwise(steps)):
             odd = (large[0] - 2 * small[0], large[1] - 2 * small[1])
@@ -92,7 +93,7 @@ class GeneratorNetwork(nn.Module):
             layers += [
                 BatchNorm2d(widths[n]),
                 nn.ReLU(True),
-                nn.ConvTranspose2d(widths[n], after, 4, 2, 1, odd, bias=False),
+                ConvTranspose2d(widths[n], after, 4, 2, 1, odd, bias=False),
             ]
         self.main = nn.Sequential(*layers, nn.Tanh())
 
@@ -114,16 +115,16 @@ class DiscriminatorNetwork(nn.Module):
         steps, bias = sizes(size), norm in ("instance", "none")
         widths = [min(width * 2**n, max(WIDEST, width)) for n in range(len(steps) - 1)]
         layers: list[nn.Module] = [
-            nn.Conv2d(channels + classes, widths[0], 4, 2, 1, bias=False),
+            Conv2d(channels + classes, widths[0], 4, 2, 1, bias=False),
             nn.LeakyReLU(0.2, True),
         ]
         for before, after in pairwise(widths):
             layers += [
-                nn.Conv2d(before, after, 4, 2, 1, bias=bias),
+                Conv2d(before, after, 4, 2, 1, bias=bias),
                 norm_layer(norm)(after),
                 nn.LeakyReLU(0.2, True),
             ]
-        self.main = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, steps[-1], 1, 0, bias=False))
+        self.main = nn.Sequential(*layers, Conv2d(widths[-1], 1, steps[-1], 1, 0, bias=False))
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         if labels is not None:

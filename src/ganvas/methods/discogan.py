@@ -14,6 +14,7 @@ from ganvas.losses import full, total
 from ganvas.losses.reconstruction import mse
 from ganvas.methods.base import Batch, Direction, frozen
 from ganvas.methods.translator import TranslationSettings, Translator
+from ganvas.networks.convolution import Conv2d, ConvTranspose2d
 from ganvas.networks.norms import BatchNorm2d, use_own_statistics
 from ganvas.schedules import Policy
 
@@ -122,13 +123,13 @@ class GeneratorNetwork(nn.Module):
         behind = widths(width, halvings)
         layers: list[nn.Module] = []
         for n, (before, after) in enumerate(pairwise([in_channels, *behind])):
-            layers += [nn.Conv2d(before, after, 4, 2, 1, bias=False)]
+            layers += [Conv2d(before, after, 4, 2, 1, bias=False)]
             layers += [BatchNorm2d(after)] if n else []
             layers += [nn.LeakyReLU(0.2, True)]
         for before, after in pairwise(behind[::-1]):
-            layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False)]
+            layers += [ConvTranspose2d(before, after, 4, 2, 1, bias=False)]
             layers += [BatchNorm2d(after), nn.ReLU(True)]
-        layers += [nn.ConvTranspose2d(behind[0], out_channels, 4, 2, 1, bias=False)]
+        layers += [ConvTranspose2d(behind[0], out_channels, 4, 2, 1, bias=False)]
         self.model = nn.Sequential(*layers, nn.Tanh())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -142,17 +143,17 @@ class DiscriminatorNetwork(nn.Module):
     def __init__(self, channels: int, width: int, halvings: int) -> None:
         super().__init__()
         behind = widths(width, halvings)
-        first = nn.Conv2d(channels, width, 4, 2, 1, bias=False)
+        first = Conv2d(channels, width, 4, 2, 1, bias=False)
         self.first = nn.Sequential(first, nn.LeakyReLU(0.2, True))
         self.layers = nn.ModuleList(
             nn.Sequential(
-                nn.Conv2d(before, after, 4, 2, 1, bias=False),
+                Conv2d(before, after, 4, 2, 1, bias=False),
                 BatchNorm2d(after),
                 nn.LeakyReLU(0.2, True),
             )
             for before, after in pairwise(behind)
         )
-        self.last = nn.Conv2d(behind[-1], 1, CORE, 1, 0, bias=False)
+        self.last = Conv2d(behind[-1], 1, CORE, 1, 0, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.judge(x)[0]

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganvas.networks import strided
 from ganvas.networks.winograd import Tiles, tiles_of
 
 WIDE = 128
@@ -47,10 +48,16 @@ class Conv2d(nn.Conv2d):
     have gradients that jump where rounding flips a sign. Backward is linear, rounding goes in once,
     and larger tiles do, as they do where nothing is learnt. So gradients of a whole CycleGAN are as
     near to float64 as by definition (docs/benchmarks.md). Large kernels with few channels on one
-    side go by rows.
+    side go by rows. Of 4x4 ones that halve a picture see `strided`.
     """
 
     def forward(self, input: Tensor) -> Tensor:
+        if is_ours(input) and halves(self) and input.shape[1] == self.in_channels:
+            halving = strided_way(len(input), self.weight, input.shape[2] // 2, input.shape[3] // 2)
+            if halving is not None:
+                answer = strided.Halving.apply(input, self.weight, self.bias, halving)
+                assert isinstance(answer, Tensor)
+                return answer
         way = self.way(input) if is_ours(input) and self.is_plain else None
         if way is None:
             return super().forward(input)
@@ -77,6 +84,44 @@ class Conv2d(nn.Conv2d):
         alike = self.kernel_size[0] == self.kernel_size[1] and self.padding[0] == self.padding[-1]
         told = self.padding_mode in ("zeros", "reflect") and not isinstance(self.padding, str)
         return whole and alike and told
+
+
+class ConvTranspose2d(nn.ConvTranspose2d):
+    """As `nn.ConvTranspose2d`, to rounding; on the CPU in float32 4x4 ones that double a picture
+    are faster, see `strided`."""
+
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        told = output_size is None and input.shape[1] == self.in_channels
+        if is_ours(input) and halves(self) and told:
+            height, width = input.shape[2:]
+            way = strided_way(len(input), self.weight, height, width)
+            if way is not None:
+                more = self.output_padding
+                size = (2 * height + int(more[0]), 2 * width + int(more[1]))
+                answer = strided.Doubling.apply(input, self.weight, self.bias, size, way)
+                assert isinstance(answer, Tensor)
+                return answer
+        return super().forward(input, output_size)
+
+
+def halves(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
+    """Whether it halves pictures by 4x4, or doubles them, with a pixel of zeros around."""
+    shape = (layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.groups)
+    return shape == ((4, 4), (2, 2), (1, 1), (1, 1), 1) and layer.padding_mode == "zeros"
+
+
+def strided_way(count: int, w: Tensor, height: int, width: int) -> strided.Way | None:
+    """How so many pictures are halved to that size, or doubled from it, by kernels (K, C, 4, 4);
+    None: as PyTorch does."""
+    small, large = w.shape[:2]
+    pixels = count * height * width
+    if large <= THIN < small and pixels:
+        return strided.THIN_WAY
+    covered = count * strided.covered(height) * strided.covered(width)
+    many = pixels >= strided.MANY and covered <= strided.WASTE * pixels
+    if min(small, large) >= WIDE and small * large >= strided.WIDE and many:
+        return strided.WIDE_WAY
+    return strided.PLAIN if 4 * large * pixels > strided.MOST else None
 
 
 counted_as_pytorchs = ContextVar("counted_as_pytorchs", default=False)

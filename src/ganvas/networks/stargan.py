@@ -4,7 +4,7 @@
 import torch
 from torch import Tensor, nn
 
-from ganvas.networks.convolution import Conv2d
+from ganvas.networks.convolution import Conv2d, ConvTranspose2d
 from ganvas.networks.norms import InstanceNorm2d
 
 SLOPE = 0.01
@@ -51,8 +51,8 @@ class StarGenerator(nn.Module):
             *normed(Conv2d(w, 2 * w, 4, 2, 1, bias=False), 2 * w),
             *normed(Conv2d(2 * w, 4 * w, 4, 2, 1, bias=False), 4 * w),
             *(ResidualBlock(4 * w) for _ in range(n_blocks)),
-            *normed(nn.ConvTranspose2d(4 * w, 2 * w, 4, 2, 1, bias=False), 2 * w),
-            *normed(nn.ConvTranspose2d(2 * w, w, 4, 2, 1, bias=False), w),
+            *normed(ConvTranspose2d(4 * w, 2 * w, 4, 2, 1, bias=False), 2 * w),
+            *normed(ConvTranspose2d(2 * w, w, 4, 2, 1, bias=False), w),
             Conv2d(w, channels, 7, 1, 3, bias=False),
             nn.Tanh(),
         )

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ganvas.networks.convolution import Conv2d, ConvTranspose2d
 from ganvas.networks.dropout import Dropout
 from ganvas.networks.norms import Norm, needs_bias, norm_layer
 
@@ -23,9 +24,9 @@ class Level(nn.Module):
     ) -> None:
         super().__init__()
         norm_of, bias = norm_layer(norm), needs_bias(norm)
-        down = [nn.LeakyReLU(0.2), nn.Conv2d(outer, inner, 4, 2, 1, bias=bias)]
+        down = [nn.LeakyReLU(0.2), Conv2d(outer, inner, 4, 2, 1, bias=bias)]
         up_in = inner if below is None else 2 * inner
-        up = [nn.ReLU(), nn.ConvTranspose2d(up_in, outer, 4, 2, 1, bias=bias), norm_of(outer)]
+        up = [nn.ReLU(), ConvTranspose2d(up_in, outer, 4, 2, 1, bias=bias), norm_of(outer)]
         middle = [] if below is None else [norm_of(inner), below]
         self.model = nn.Sequential(*down, *middle, *up, *([Dropout(0.5)] if dropout else []))
 
@@ -41,10 +42,10 @@ class OutermostLevel(nn.Module):
     ) -> None:
         super().__init__()
         self.model = nn.Sequential(
-            nn.Conv2d(in_channels, inner, 4, 2, 1, bias=bias),
+            Conv2d(in_channels, inner, 4, 2, 1, bias=bias),
             below,
             nn.ReLU(),
-            nn.ConvTranspose2d(2 * inner, out_channels, 4, 2, 1),
+            ConvTranspose2d(2 * inner, out_channels, 4, 2, 1),
             nn.Tanh(),
         )
 

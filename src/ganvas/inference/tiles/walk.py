@@ -20,7 +20,7 @@ from ganvas.inference.tiles.fields import (
 )
 from ganvas.methods import discogan
 from ganvas.networks import stargan
-from ganvas.networks.convolution import Conv2d
+from ganvas.networks.convolution import Conv2d, ConvTranspose2d
 from ganvas.networks.dropout import Dropout
 from ganvas.networks.norms import BatchNorm2d, InstanceNorm2d
 from ganvas.networks.resampling import BlurDown, BlurUp
@@ -144,6 +144,7 @@ KINDS: dict[type[nn.Module], Callable[[Any, Field], Field]] = {
     nn.Conv2d: convolved,
     Conv2d: convolved,
     nn.ConvTranspose2d: upconvolved,
+    ConvTranspose2d: upconvolved,
     nn.ReflectionPad2d: mirrored_around,
     BlurDown: blurred_down,
     BlurUp: blurred_up,
