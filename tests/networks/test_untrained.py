@@ -99,6 +99,19 @@ def test_pictures_of_whole_networks_are_those_of_float64(kind, norm):
     assert (found - exact).abs().max() < 2e-5
 
 
+@pytest.mark.parametrize("chunk", [5, untrained.CHUNK])
+def test_a_picture_goes_the_same_way_whatever_goes_along_with_it(chunk, monkeypatch):
+    monkeypatch.setattr(untrained, "CHUNK", chunk)
+    monkeypatch.setattr(untrained, "BLOCK", WIDE * 200)
+    torch.manual_seed(0)
+    network = nn.Sequential(Conv2d(WIDE, WIDE, 3, padding=1), InstanceNorm2d(WIDE))
+    for side in (16, 17):
+        x = inside(5, WIDE, side, side)
+        with torch.no_grad(), kept_kernels(network):
+            together, alone = network(x), torch.cat([network(one) for one in x.split(1)])
+        torch.testing.assert_close(together, alone, rtol=0, atol=1e-6)
+
+
 def made_each_time(monkeypatch) -> list[int]:
     """A list that grows with each transformation of kernels."""
     calls, real = [], untrained.transformed

@@ -14,7 +14,7 @@ from ganvas.networks.winograd import WIDE, Tiles, tiles_of
 MANY = 1024
 """Pixels, of the whole batch, from which fewer multiplications outweigh the transforms."""
 FEW = 256
-"""The same where nothing is learnt, and kernels are kept transformed."""
+"""Pixels of one picture from which they do so where kernels are kept transformed."""
 SMALL = 24
 """Pixels of a row below which channels lie side by side."""
 BAND = 2**14
@@ -78,8 +78,9 @@ class Conv2d(nn.Conv2d):
         r, narrow = self.kernel_size[0], min(self.in_channels, self.out_channels)
         if x.shape[1] != self.in_channels or min(x.shape[2:]) + 2 * int(self.padding[0]) < r:
             return None  # PyTorch says what is wrong
-        many = FEW if untrained.is_there(self.weight) else MANY
-        if r in BACKWARD and narrow >= WIDE and len(x) * x.shape[2] * x.shape[3] >= many:
+        pixels = x.shape[2] * x.shape[3]
+        many = len(x) * pixels >= MANY or (pixels >= FEW and untrained.is_there(self.weight))
+        if r in BACKWARD and narrow >= WIDE and many:
             return WIDE_WAY
         if r >= LARGE and narrow <= THIN:
             return THIN_OUT if self.out_channels <= THIN else THIN_IN

@@ -247,7 +247,7 @@ def is_untrained(x: Tensor) -> bool:
 def normalised(x: Tensor, eps: float) -> Tensor:
     """Each channel of each picture (N, C, H, W) less its mean, over its deviation. Means and
     squares are of values less about their mean, by blocks, so that nothing cancels."""
-    if x.numel() <= BLOCK:
+    if x[0].numel() <= BLOCK:  # whatever goes along with it in a batch
         y = x - x.mean((2, 3), keepdim=True)
         y -= y.mean((2, 3), keepdim=True)
         return y.mul_(y.square().mean((2, 3), keepdim=True).add_(eps).rsqrt_())
