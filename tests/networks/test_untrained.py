@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from ganvas.networks import untrained
-from ganvas.networks.convolution import FEW, Conv2d
+from ganvas.networks.convolution import FEW, Conv2d, as_rows
 from ganvas.networks.norms import InstanceNorm2d
 from ganvas.networks.resnet import ResnetGenerator
 from ganvas.networks.unet import UnetGenerator
-from ganvas.networks.untrained import kept, kept_bytes, kept_kernels, wide
+from ganvas.networks.untrained import kept, kept_bytes, kept_kernels, thin, wide
 from ganvas.networks.winograd import WIDE
 
 LAST = torch.channels_last
@@ -50,6 +50,27 @@ def test_wide_convolutions_are_convolutions(
         patch.setattr(untrained, "CHUNK", chunk)
         y = wide(x, conv.weight, conv.bias, padding, mirrored)
         assert y.is_contiguous(memory_format=LAST)
+        assert apart(y, conv.double()(x.double())) < 1e-5
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    count=st.integers(1, 2),
+    r=st.sampled_from([5, 7]),
+    height=st.integers(7, 20),
+    width=st.integers(7, 20),
+    padding=st.integers(0, 4),
+    mirrored=st.booleans(),
+    strip=st.sampled_from([1, 100, untrained.STRIP]),
+)
+def test_few_answers_are_those_of_convolutions(count, r, height, width, padding, mirrored, strip):
+    mode = "reflect" if mirrored else "zeros"
+    conv = nn.Conv2d(4, 2, r, padding=padding, padding_mode=mode)
+    x = inside(count, 4, height, width)
+    with pytest.MonkeyPatch.context() as patch, torch.no_grad():
+        patch.setattr(untrained, "STRIP", strip)
+        y = thin(x, as_rows(conv.weight), conv.bias, padding, mirrored)
+        assert y.is_contiguous()
         assert apart(y, conv.double()(x.double())) < 1e-5
 
 
@@ -99,17 +120,17 @@ def test_pictures_of_whole_networks_are_those_of_float64(kind, norm):
     assert (found - exact).abs().max() < 2e-5
 
 
-@pytest.mark.parametrize("chunk", [5, untrained.CHUNK])
-def test_a_picture_goes_the_same_way_whatever_goes_along_with_it(chunk, monkeypatch):
-    monkeypatch.setattr(untrained, "CHUNK", chunk)
-    monkeypatch.setattr(untrained, "BLOCK", WIDE * 200)
-    torch.manual_seed(0)
-    network = nn.Sequential(Conv2d(WIDE, WIDE, 3, padding=1), InstanceNorm2d(WIDE))
-    for side in (16, 17):
-        x = inside(5, WIDE, side, side)
-        with torch.no_grad(), kept_kernels(network):
-            together, alone = network(x), torch.cat([network(one) for one in x.split(1)])
-        torch.testing.assert_close(together, alone, rtol=0, atol=1e-6)
+def test_a_picture_goes_the_same_way_whatever_goes_along_with_it(monkeypatch):
+    calls, side = made_each_time(monkeypatch), int(FEW**0.5) - 1
+    monkeypatch.setattr(untrained, "BLOCK", 8 * FEW)
+    monkeypatch.setattr(untrained, "CHUNK", 5)
+    conv, norm = Conv2d(WIDE, WIDE, 3, padding=1), InstanceNorm2d(8)
+    with torch.no_grad(), kept_kernels(conv):
+        conv(inside(3, WIDE, side, side))
+        assert not calls
+        for layer, x in ((norm, inside(3, 8, side, side)), (conv, inside(3, WIDE, 18, 18))):
+            alone = torch.cat([layer(one) for one in x.split(1)])
+            torch.testing.assert_close(layer(x), alone, rtol=0, atol=0)
 
 
 def made_each_time(monkeypatch) -> list[int]:

@@ -66,11 +66,11 @@ class Conv2d(nn.Conv2d):
         """The answer to a channels_last batch (N, C, H, W), channels_last too."""
         way = self.way(x) if self.is_plain else None
         p, mirrored = int(self.padding[0]) if way else 0, self.padding_mode == "reflect"
-        if way is WIDE_WAY and p < self.kernel_size[0] and p < min(x.shape[2:]):
-            return untrained.wide(x, self.weight, self.bias, p, mirrored)
-        if way is THIN_OUT:
-            y = by_rows(padded(x, p, mirrored), self.weight)
-            return y if self.bias is None else y.add_(self.bias[:, None, None])
+        if p < min(self.kernel_size[0], *x.shape[2:]):
+            if way is WIDE_WAY:
+                return untrained.wide(x, self.weight, self.bias, p, mirrored)
+            if way is THIN_OUT:
+                return untrained.thin(x, as_rows(self.weight), self.bias, p, mirrored)
         return super().forward(x)
 
     def way(self, x: Tensor) -> Way | None:

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganvas.networks.scratch import scratch
@@ -145,36 +146,14 @@ class Wide:
                 chunk.append(strip)
         yield chunk
 
-    def padded(self, strip: Strip) -> Tensor:
-        """What its tiles are cut from, (h, w, C), with what is around the picture."""
-        tiles, p, x = self.tiles, self.padding, self.x[strip.picture]
-        (height, width, channels), over = x.shape, tiles.r - 1
-        high, wide = (count * tiles.m + over for count in (strip.rows, self.counts[1]))
-        values = scratch("strip", (high, wide, channels), x.dtype)
-        above = strip.top * tiles.m - p
-        inside = range(max(above, 0), min(above + high, height))
-        middle = values[:, p : p + width]
-        middle[inside.start - above : inside.stop - above] = x[inside.start : inside.stop]
-        for row in (*range(above, inside.start), *range(inside.stop, above + high)):
-            if self.mirrored and row < height + p:
-                middle[row - above] = x[-row if row < 0 else 2 * (height - 1) - row]
-            else:
-                middle[row - above] = 0
-        for i in range(p):
-            left, right = values[:, p - 1 - i], values[:, p + width + i]
-            if self.mirrored:
-                left.copy_(values[:, p + 1 + i])
-                right.copy_(values[:, p + width - 2 - i])
-            else:
-                left.zero_()
-                right.zero_()
-        values[:, width + 2 * p :] = 0
-        return values
-
     def cut(self, strip: Strip, into: Tensor) -> None:
         """Transformed tiles of a strip, (n * n, tiles * C)."""
-        tiles, values = self.tiles, self.padded(strip)
-        n, m, (row, column, channel) = tiles.n, tiles.m, values.stride()
+        tiles, over = self.tiles, self.tiles.r - 1
+        n, m = tiles.n, tiles.m
+        high, wide = (count * m + over for count in (strip.rows, self.counts[1]))
+        around = (self.padding, self.mirrored)
+        values = surrounded(self.x[strip.picture], strip.top * m, high, wide, *around)
+        row, column, channel = values.stride()
         shape = (n, n, strip.rows, self.counts[1], values.shape[2])
         steps = (row, column, m * row, m * column, channel)
         flat = apart("tiles", n * n, into.shape[1], values.dtype)
@@ -230,6 +209,57 @@ def wide(x: Tensor, w: Tensor, bias: Tensor | None, padding: int, mirrored: bool
     inside = x.permute(0, 2, 3, 1).contiguous()
     y = Wide(tiles_of(FORMS[r], r, True, x.dtype), inside, padding, mirrored).convolved(w, bias)
     return y.permute(0, 3, 1, 2)
+
+
+def thin(x: Tensor, rows: Tensor, bias: Tensor | None, padding: int, mirrored: bool) -> Tensor:
+    """Few answers (N, K, h, w), contiguous, to x (N, C, H, W) with so many zeros or mirrored pixels
+    around it. By kernels of one row (r * K, C, 1, r): each row of pixels goes into r rows of
+    answers, and is seen once."""
+    r, x = rows.shape[-1], x.permute(0, 2, 3, 1)
+    height, width = (length + 2 * padding for length in x.shape[1:3])
+    y = x.new_zeros(len(x), len(rows) // r, height - r + 1, width - r + 1)
+    most = max(STRIP // (width * x.shape[3]), 1)
+    for one, answer in zip(x, y, strict=True):
+        for top in range(0, height, most):
+            high = min(most, height - top)
+            strip = surrounded(one, top, high, width, padding, mirrored)
+            found = F.conv2d(strip[None].permute(0, 3, 1, 2), rows)[0].unflatten(0, (r, -1))
+            for i, part in enumerate(found):
+                begin, end = max(top - i, 0), min(top + high - i, answer.shape[1])
+                if begin < end:
+                    answer[:, begin:end] += part[:, begin + i - top : end + i - top]
+    return y if bias is None else y.add_(bias[:, None, None])
+
+
+def surrounded(
+    x: Tensor, top: int, rows: int, columns: int, padding: int, mirrored: bool
+) -> Tensor:
+    """Some rows of a picture (H, W, C) with so many zeros or mirrored pixels around it, `top` being
+    counted from the first of these, and so many columns; zero where there is nothing. In scratch
+    memory."""
+    (height, width, channels), p, above = x.shape, padding, top - padding
+    values = scratch("strip", (rows, columns, channels), x.dtype)
+    inside = range(min(max(above, 0), height), max(min(above + rows, height), 0))
+    middle = values[:, p : p + width]
+    if inside:
+        middle[inside.start - above : inside.stop - above] = x[inside.start : inside.stop]
+    for row in range(above, above + rows):
+        if row in inside:
+            continue
+        if mirrored and row < height + p:
+            middle[row - above] = x[-row if row < 0 else 2 * (height - 1) - row]
+        else:
+            middle[row - above] = 0
+    for i in range(p):
+        left, right = values[:, p - 1 - i], values[:, p + width + i]
+        if mirrored:
+            left.copy_(values[:, p + 1 + i])
+            right.copy_(values[:, p + width - 2 - i])
+        else:
+            left.zero_()
+            right.zero_()
+    values[:, width + 2 * p :] = 0
+    return values
 
 
 def apart(name: str, rows: int, columns: int, dtype: torch.dtype) -> Tensor:

@@ -20,7 +20,7 @@ def expected(network: nn.Module, height: int, width: int) -> float:
 
 def test_published_networks_take_what_was_measured():
     # `python benchmarks/tiles.py --estimates`: one thread, torch 2.14.1; by half at most.
-    for network, size, mebibytes in ((RESNET, 1024, 317), (UNET, 1024, 184)):
+    for network, size, mebibytes in ((RESNET, 1024, 195), (UNET, 1024, 190)):
         assert expected(network, size, size) / 2**20 == pytest.approx(mebibytes, rel=0.5)
 
 
@@ -40,7 +40,7 @@ def test_blocks_that_run_one_after_the_other_take_no_more_than_one():
 def test_wider_networks_take_more():
     wide = ResnetGenerator(3, 3, 32, 9)
     WANTS[wide] = WANTS[RESNET]
-    assert expected(wide, 512, 512) > 1.5 * expected(RESNET, 512, 512)
+    assert expected(wide, 512, 512) > 1.8 * expected(RESNET, 512, 512)
 
 
 def test_a_picture_that_fits_into_half_of_the_memory_goes_whole():

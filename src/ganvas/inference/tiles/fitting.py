@@ -8,7 +8,7 @@ from ganvas.inference.tiles.fields import Convolved, Field, PaddedPicture, Point
 from ganvas.inference.tiles.held import FLOAT
 from ganvas.inference.tiles.plan import in_order
 from ganvas.inference.tiles.walk import channels_in, field_of
-from ganvas.networks.convolution import LARGE, THIN, Conv2d
+from ganvas.networks.convolution import Conv2d
 
 SLACK = 1.35
 """What allocators leave lying, as measured: `python benchmarks/tiles.py --estimates`."""
@@ -70,11 +70,8 @@ def choose_tile(
 
 def copied(field: Convolved | Upconvolved, inside: bool) -> int:
     """Values that are copied for a convolution; `inside`: where channels lie side by side."""
-    given, kernel = sum(parent.values for parent in field.parents), field.layer.kernel_size[0]
-    if not inside:
-        return given + field.values  # The library works on copies in an order of its own.
-    few = field.channels <= THIN and kernel >= LARGE
-    return given + kernel * field.values if few else 0
+    # The library works on copies in an order of its own.
+    return 0 if inside else field.values + sum(parent.values for parent in field.parents)
 
 
 def is_here(conv: Conv2d) -> bool:
