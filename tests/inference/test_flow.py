@@ -18,8 +18,12 @@ from ganvas.errors import InputError
 from ganvas.inference import flow
 from ganvas.inference.flow import Asked, translate_all
 from ganvas.inference.jobs import Job, plan, usable
+from ganvas.inference.tiles.fitting import untiled_bytes
+from ganvas.inference.translate import tile_for
 from ganvas.methods.cyclegan import Config, CycleGAN
+from ganvas.networks import convolution, untrained
 from ganvas.networks.norms import InstanceNorm2d
+from ganvas.networks.winograd import WIDE
 from ganvas.scales import Scale
 
 SIZES = [(20, 20), (20, 20), (33, 21), (20, 20), (64, 40), (64, 40), (64, 40), (8, 30)]
@@ -129,6 +133,29 @@ def test_no_more_is_under_way_than_memory_is_meant_to_hold(small, jobs, monkeypa
     assert list(translate_all(Asked(METHOD, "AtoB"), jobs)) == jobs
     assert held == 0
     assert most <= 64 * 40
+
+
+def test_kernels_are_transformed_once_for_all_pictures(jobs, threads, monkeypatch):
+    calls, real = [], untrained.transformed
+    monkeypatch.setattr(untrained, "transformed", lambda t, w: (calls.append(0), real(t, w))[1])
+    monkeypatch.setattr(untrained, "WIDE", 16)
+    monkeypatch.setattr(convolution, "WIDE", 16)
+    monkeypatch.setattr(convolution, "FEW", 50)
+    before = np.stack([singly(job) for job in jobs[4:7]])
+    assert not calls
+    assert list(translate_all(Asked(METHOD, "AtoB"), jobs)) == jobs
+    assert len(calls) == 2
+    assert not untrained.kept
+    assert np.abs(np.stack([written(job) for job in jobs[4:7]]).astype(int) - before).max() <= 1
+
+
+def test_kernels_that_are_to_be_kept_are_part_of_what_must_fit(monkeypatch):
+    method = method_of(ngf=WIDE // 4)
+    need = 2 * untiled_bytes(method.G_A, (64, 64), stride=4, smallest=8)
+    monkeypatch.setattr("ganvas.inference.translate.free_memory", lambda: need + 1)
+    assert tile_for(method, (64, 64), "AtoB") is None
+    with untrained.kept_kernels(method):
+        assert tile_for(method, (64, 64), "AtoB") is not None
 
 
 @pytest.mark.parametrize("small", [0, 2**18])

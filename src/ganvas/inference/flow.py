@@ -10,7 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 from threading import Event
@@ -25,6 +25,7 @@ from ganvas.inference.jobs import Job
 from ganvas.inference.translate import save, tile_for, translate_picture
 from ganvas.methods.base import Direction
 from ganvas.methods.translator import Translator
+from ganvas.networks.untrained import kept_kernels
 from ganvas.pictures import Picture
 
 SMALL = 2**18
@@ -168,6 +169,8 @@ class Crew:
     def __enter__(self) -> Self:
         layers = self.asked.method.modules()
         self.hooks = [layer.register_forward_pre_hook(self.go_on) for layer in layers]
+        self.open = ExitStack()
+        self.open.enter_context(kept_kernels(self.asked.method))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -177,6 +180,7 @@ class Crew:
         self.computers.shutdown()
         for hook in self.hooks:
             hook.remove()
+        self.open.close()
         torch.set_num_threads(self.threads)  # of threads that begin later
 
     def go_on(self, *_: Any) -> None:

@@ -14,6 +14,7 @@ from ganvas.inference.tiles.fitting import choose_tile
 from ganvas.inference.tiles.tiled import translate_tiled
 from ganvas.methods.base import Direction, Method
 from ganvas.methods.translator import Translator
+from ganvas.networks.untrained import kept_bytes
 from ganvas.pictures import Picture
 from ganvas.runs.files import write_whole
 
@@ -22,12 +23,13 @@ def tile_for(
     method: Translator, size: tuple[int, int], direction: Direction, at_once: int = 1
 ) -> int | None:
     """The tile for a picture of that width and height that does not fit into memory whole, with so
-    many of them `at_once`; None where it does."""
+    many of them `at_once`; None where it does. Kernels that are kept for all of them count too."""
     if method.by_search:
         return None  # It is brought to the size of the training anyway.
     network = method.translator(direction)
     device, (width, height) = next(network.parameters()).device, size
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
+    free -= 2 * kept_bytes(network)
     limits = {"stride": method.config.stride, "smallest": method.smallest}
     return choose_tile(network, (height, width), free / at_once, **limits)
 

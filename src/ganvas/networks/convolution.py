@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganvas.networks import strided
-from ganvas.networks.winograd import Tiles, tiles_of
+from ganvas.networks import strided, untrained
+from ganvas.networks.winograd import WIDE, Tiles, tiles_of
 
-WIDE = 128
-"""Channels, on both sides, from which fewer multiplications outweigh the transforms."""
 MANY = 1024
-"""Pixels, of the whole batch, from which they do so."""
+"""Pixels, of the whole batch, from which fewer multiplications outweigh the transforms."""
+FEW = 256
+"""Pixels of one picture from which they do so where kernels are kept transformed."""
 SMALL = 24
 """Pixels of a row below which channels lie side by side."""
 BAND = 2**14
@@ -46,12 +46,15 @@ class Conv2d(nn.Conv2d):
     Wide 3x3 convolutions go by F(2, 3), and gradients of wide 3x3 and 4x4 ones by
     F(4, 3) and F(3, 4), see `winograd`. Going forward precision matters: ReLUs and absolute values
     have gradients that jump where rounding flips a sign. Backward is linear, rounding goes in once,
-    and larger tiles do, as they do where nothing is learnt. So gradients of a whole CycleGAN are as
-    near to float64 as by definition (docs/benchmarks.md). Large kernels with few channels on one
-    side go by rows. Of 4x4 ones that halve a picture see `strided`.
+    and larger tiles do. So gradients of a whole CycleGAN are as near to float64 as by definition
+    (docs/benchmarks.md). Large kernels with few channels on one side go by rows. Of 4x4 ones that
+    halve a picture see `strided`. Where nothing is learnt, larger tiles do forward too, and answers
+    are channels_last, see `untrained`.
     """
 
     def forward(self, input: Tensor) -> Tensor:
+        if not torch.is_grad_enabled() and is_ours(input):
+            return self.untrained(input.contiguous(memory_format=torch.channels_last))
         if is_ours(input) and halves(self) and input.shape[1] == self.in_channels:
             halving = strided_way(len(input), self.weight, input.shape[2] // 2, input.shape[3] // 2)
             if halving is not None:
@@ -66,13 +69,26 @@ class Conv2d(nn.Conv2d):
         assert isinstance(answer, Tensor)
         return answer
 
+    def untrained(self, x: Tensor) -> Tensor:
+        """The answer to a channels_last batch (N, C, H, W), channels_last too."""
+        way = self.way(x) if self.is_plain else None
+        p, mirrored = int(self.padding[0]) if way else 0, self.padding_mode == "reflect"
+        if p < min(self.kernel_size[0], *x.shape[2:]):
+            if way is WIDE_WAY:
+                return untrained.wide(x, self.weight, self.bias, p, mirrored)
+            if way is THIN_OUT:
+                return untrained.thin(x, as_rows(self.weight), self.bias, p, mirrored)
+        return super().forward(x)
+
     def way(self, x: Tensor) -> Way | None:
         """How a batch (N, C, H, W) is convolved; None: as PyTorch does."""
         r, narrow = self.kernel_size[0], min(self.in_channels, self.out_channels)
         if x.shape[1] != self.in_channels or min(x.shape[2:]) + 2 * int(self.padding[0]) < r:
             return None  # PyTorch says what is wrong
-        if r in BACKWARD and narrow >= WIDE and len(x) * x.shape[2] * x.shape[3] >= MANY:
-            return WIDE_WAY if torch.is_grad_enabled() else WIDE_UNTRAINED
+        pixels = x.shape[2] * x.shape[3]
+        many = len(x) * pixels >= MANY or (pixels >= FEW and untrained.is_there(self.weight))
+        if r in BACKWARD and narrow >= WIDE and many:
+            return WIDE_WAY
         if r >= LARGE and narrow <= THIN:
             return THIN_OUT if self.out_channels <= THIN else THIN_IN
         return PLAIN if self.padding_mode == "reflect" else None
@@ -186,12 +202,6 @@ def tiles_for(m: int, x: Tensor, w: Tensor) -> Tiles:
     return tiles_of(m, w.shape[-1], x.shape[-1] < SMALL, x.dtype)
 
 
-def wide_untrained(x: Tensor, w: Tensor) -> Tensor:
-    """Where nothing is learnt no gradient jumps: larger tiles forward too. Pictures of a CycleGAN
-    are 2e-5 from those in float64, of values from -1 to 1, where by definition they are 7e-6."""
-    return in_bands(tiles_for(BACKWARD[w.shape[-1]], x, w), x, w)
-
-
 def wide_answer(x: Tensor, w: Tensor) -> Tensor:
     return in_bands(tiles_for(2, x, w), x, w) if w.shape[-1] == 3 else F.conv2d(x, w)
 
@@ -264,6 +274,5 @@ def pictures_by_rows(x: Tensor, w: Tensor, y: Tensor, asked: Sequence[bool]) -> 
 
 PLAIN = Way(F.conv2d, plain_gradients)
 WIDE_WAY = Way(wide_answer, wide_gradients)
-WIDE_UNTRAINED = Way(wide_untrained, wide_gradients)
 THIN_OUT = Way(by_rows, gradients_by_rows)
 THIN_IN = Way(F.conv2d, pictures_by_rows)

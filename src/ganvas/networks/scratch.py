@@ -35,4 +35,5 @@ def scratch(name: str, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
 
 def only_counted() -> bool:
     """Whether tensors have shapes and no values just now: then nothing made now is to be kept."""
-    return detect_fake_mode() is not None
+    # The one is asked in a tenth of the time of the other.
+    return torch._C._len_torch_dispatch_stack() > 0 and detect_fake_mode() is not None

@@ -21,6 +21,8 @@ from torch import Tensor
 from ganvas.networks.scratch import only_counted, scratch
 
 Size = tuple[int, int]
+WIDE = 128
+"""Channels, on both sides, from which fewer multiplications outweigh the transforms."""
 POINTS = (0, 1, -1, 2, Fraction(-1, 2))
 """Where polynomials are evaluated, beside infinity: those of least error (Barabasz et al. 2020,
 "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks")."""

@@ -18,6 +18,7 @@ from ganvas.inference.tiles.fields import Span, Window
 from ganvas.inference.tiles.tiled import Statistics, translate_tiled
 from ganvas.methods import method_class
 from ganvas.methods.translator import Translator, pad_to, padded
+from ganvas.networks import convolution, untrained
 from ganvas.networks.init import init_weights
 from ganvas.networks.norms import use_own_statistics
 from ganvas.networks.patchgan import PatchDiscriminator
@@ -104,6 +105,18 @@ def picture(height: int, width: int, channels: int = 3) -> Tensor:
     chance = torch.Generator().manual_seed(height * 1000 + width)
     x = torch.rand(channels, height, width, generator=chance) * 0.6 - 0.8
     return x + torch.linspace(0, 1, width)
+
+
+def test_windows_go_by_fewer_multiplications_too(monkeypatch):
+    calls, real = [], untrained.transformed
+    monkeypatch.setattr(untrained, "transformed", lambda t, w: (calls.append(0), real(t, w))[1])
+    for place in (untrained, convolution):
+        monkeypatch.setattr(place, "WIDE", 16)
+    case, x = Case(), picture(96, 90)
+    found = case.tiled(x, 64)
+    assert len(calls) == 4  # once for each convolution of the blocks, and never again
+    case.network.double()
+    torch.testing.assert_close(found.double(), case.whole(x.double()), rtol=0, atol=2e-5)
 
 
 SIDES = st.one_of(st.integers(1, 90), st.sampled_from([1, 2, 31, 61, 97, 101, 127]))

@@ -203,7 +203,7 @@ class Convolved(Field):
 
     def __init__(self, layer: nn.Conv2d, parent: Field) -> None:
         assert not isinstance(layer.padding, str)
-        self.layer, self.pads = layer, tuple(layer.padding)
+        self.layer, self.pads = unpadded(layer), tuple(layer.padding)
         self.reaches = tuple(
             d * (k - 1) + 1 for d, k in zip(layer.dilation, layer.kernel_size, strict=True)
         )
@@ -243,8 +243,7 @@ class Convolved(Field):
             rows.stop - inside.rows.stop,
         ]
         x = F.pad(inputs[0], zeros) if any(zeros) else inputs[0]
-        layer = self.layer
-        return F.conv2d(x, layer.weight, layer.bias, layer.stride, 0, layer.dilation, layer.groups)
+        return self.layer(x)
 
 
 class Upconvolved(Field):
@@ -332,6 +331,21 @@ class Joined(Field):
 
     def make(self, window: Window, *inputs: Tensor) -> Tensor:
         return torch.cat(inputs, 1)
+
+
+def unpadded(conv: nn.Conv2d) -> nn.Conv2d:
+    """A convolution of the same kind with the same weights that pads nothing."""
+    found = type(conv)(
+        conv.in_channels,
+        conv.out_channels,
+        conv.kernel_size,  # pyright: ignore[reportArgumentType]
+        conv.stride,  # pyright: ignore[reportArgumentType]
+        dilation=conv.dilation,  # pyright: ignore[reportArgumentType]
+        groups=conv.groups,
+        device="meta",
+    )
+    found.weight, found.bias = conv.weight, conv.bias
+    return found
 
 
 def clipped(span: Span, length: int) -> Span:

@@ -8,6 +8,7 @@ from ganvas.inference.tiles.fields import Convolved, Field, PaddedPicture, Point
 from ganvas.inference.tiles.held import FLOAT
 from ganvas.inference.tiles.plan import in_order
 from ganvas.inference.tiles.walk import channels_in, field_of
+from ganvas.networks.convolution import Conv2d
 
 SLACK = 1.35
 """What allocators leave lying, as measured: `python benchmarks/tiles.py --estimates`."""
@@ -35,13 +36,13 @@ def untiled_bytes(
     for field in order:
         for parent in field.parents:
             last_read[memory_of(parent)] = places[field]
+    inside = any(isinstance(m, Conv2d) and is_here(m) for m in network.modules())
     most = 0
     for place, field in enumerate(order):
         alive = [f for f in order[: place + 1] if last_read.get(memory_of(f), place) >= place]
         values = sum(f.values for f in {memory_of(f) for f in alive})
         if isinstance(field, Convolved | Upconvolved):
-            # The library works on copies in an order of its own.
-            values += field.values + sum(parent.values for parent in field.parents)
+            values += copied(field, inside)
         most = max(most, values)
     # The caller's picture, before it is padded.
     return (SLACK * most + picture.values) * FLOAT + largest_weight(network)
@@ -65,6 +66,16 @@ def choose_tile(
             break
         tile //= 2
     return tile
+
+
+def copied(field: Convolved | Upconvolved, inside: bool) -> int:
+    """Values that are copied for a convolution; `inside`: where channels lie side by side."""
+    # The library works on copies in an order of its own.
+    return 0 if inside else field.values + sum(parent.values for parent in field.parents)
+
+
+def is_here(conv: Conv2d) -> bool:
+    return conv.weight.device.type == "cpu"
 
 
 def memory_of(field: Field) -> Field:

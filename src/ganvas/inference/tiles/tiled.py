@@ -20,6 +20,7 @@ from ganvas.inference.tiles.fields import PaddedPicture, Reader, Span, Window
 from ganvas.inference.tiles.held import InMemory, Keep, OnDisk
 from ganvas.inference.tiles.plan import Pass, most_on_disk, passes_to, windows_of
 from ganvas.inference.tiles.walk import channels_in, field_of
+from ganvas.networks.untrained import kept_kernels
 
 Writer = Callable[[int, int, Tensor], None]
 """(top, left, float32 (C, h, w) in [-1, 1])"""
@@ -81,6 +82,7 @@ def translate_tiled(
     total = sum(walk.cost for walk in passes)
     done = 0.0
     with ExitStack() as open_ones:
+        open_ones.enter_context(kept_kernels(network))
         for walk in passes:
             field, keep, statistics = walk.field, keeper(walk, device, folder), Statistics()
             takers: list[Callable[[Window, Tensor], None]] = []

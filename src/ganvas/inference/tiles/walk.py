@@ -17,6 +17,7 @@ from ganvas.inference.tiles.fields import (
     Reflected,
     Repeated,
     Upconvolved,
+    unpadded,
 )
 from ganvas.methods import discogan
 from ganvas.networks import stargan
@@ -81,17 +82,7 @@ def batch_normed(norm: BatchNorm2d, parent: Field) -> Field:
 def convolved(conv: nn.Conv2d, parent: Field) -> Field:
     if conv.padding_mode == "reflect" and not isinstance(conv.padding, str):
         down, right = conv.padding
-        inside = nn.Conv2d(
-            conv.in_channels,
-            conv.out_channels,
-            conv.kernel_size,  # pyright: ignore[reportArgumentType]
-            conv.stride,  # pyright: ignore[reportArgumentType]
-            dilation=conv.dilation,  # pyright: ignore[reportArgumentType]
-            groups=conv.groups,
-            device="meta",
-        )
-        inside.weight, inside.bias = conv.weight, conv.bias
-        return Convolved(inside, Reflected(parent, right, right, down, down))
+        return Convolved(unpadded(conv), Reflected(parent, right, right, down, down))
     refuse_odd_padding(conv)
     return Convolved(conv, parent)
 
