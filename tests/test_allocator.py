@@ -13,8 +13,9 @@ from ganvas.allocator import keep_freed
 
 if sys.argv[1] == "kept":
     assert keep_freed()
-for i in range(20):
-    if i == 4:
+# Aligned memory that was freed is found again once some of it lies side by side.
+for i in range(40):
+    if i == 24:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     x = torch.ones(2**24)  # 64 MiB
     del x
@@ -47,6 +48,33 @@ on_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="is aske
 def test_what_lasts_lies_by_itself_until_the_rest_is_kept():
     apart, kept = map(int, subprocess.check_output([sys.executable, "-c", APART]).split())
     assert apart > 4 * max(kept, 1)
+
+
+SIDES = """
+import resource
+from concurrent.futures import ThreadPoolExecutor
+import torch
+from ganvas.allocator import keep_freed
+
+def faults():
+    torch.set_num_threads(1)
+    for i in range(40):
+        if i == 24:
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        x = torch.ones(2**24)  # 64 MiB
+        del x
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+assert keep_freed()
+with ThreadPoolExecutor(1) as pool:
+    print(pool.submit(faults).result())
+"""
+
+
+@on_glibc
+def test_what_another_thread_freed_is_used_again():
+    """By itself glibc keeps pieces of less than 64 MiB for a thread."""
+    assert int(subprocess.check_output([sys.executable, "-c", SIDES])) < 2**15
 
 
 @on_glibc

@@ -3,8 +3,8 @@
 import ctypes
 import platform
 
-TRIM, MAPPED = -1, -3
-"""M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h."""
+TRIM, MAPPED, ARENAS = -1, -3, -8
+"""M_TRIM_THRESHOLD, M_MMAP_THRESHOLD and M_ARENA_MAX of glibc's malloc.h."""
 MOST = 2**30
 """Bytes: the largest tensor that is kept so, and as much free memory as is."""
 LESS = 2**25
@@ -15,13 +15,14 @@ APART = 2**17
 def keep_freed() -> bool:
     """Let this process use memory again that it has freed, in place of handing it back to the
     system, which hands it out anew page by page, filled with zeros: every step allocates what the
-    one before it freed. Whether that could be asked for: only of glibc."""
+    one before it freed. Threads that begin later share one store, for those of their own are in
+    pieces of 64 MiB. Whether that could be asked for: only of glibc."""
     if platform.libc_ver()[0] != "glibc":
         return False
     libc = ctypes.CDLL(None)
     # Older ones take no more than 32 MiB for the one.
     mapped = libc.mallopt(MAPPED, MOST) or libc.mallopt(MAPPED, LESS)
-    return bool(libc.mallopt(TRIM, MOST) and mapped)
+    return bool(libc.mallopt(TRIM, MOST) and libc.mallopt(ARENAS, 1) and mapped)
 
 
 def set_apart() -> bool:

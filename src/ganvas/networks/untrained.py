@@ -22,9 +22,6 @@ STRIP = 2**19
 """Values of tiles that are transformed at once."""
 CHUNK = 256
 """Tiles that are multiplied at once: enough for a matrix product to be quick."""
-APART = 64
-"""Values between rows of a matrix, so that no power of two of bytes is: these share a place in
-caches."""
 BLOCK = 2**16
 """Values that are normalised at once."""
 
@@ -156,14 +153,13 @@ class Wide:
         row, column, channel = values.stride()
         shape = (n, n, strip.rows, self.counts[1], values.shape[2])
         steps = (row, column, m * row, m * column, channel)
-        flat = apart("tiles", n * n, into.shape[1], values.dtype)
-        flat.unflatten(1, shape[2:]).unflatten(0, (n, n)).copy_(values.as_strided(shape, steps))
-        torch.mm(tiles.values, flat, out=into)
+        flat = scratch("tiles", shape, values.dtype).copy_(values.as_strided(shape, steps))
+        torch.mm(tiles.values, flat.view(n * n, -1), out=into)
 
     def join(self, strip: Strip, products: Tensor, y: Tensor) -> None:
         """Products of a strip (n * n, tiles * K) to its rows of the answer y (N, h, w, K)."""
         m, (height, width), columns = self.tiles.m, self.answers, self.counts[1]
-        flat = apart("tiles", m * m, products.shape[1], products.dtype)
+        flat = scratch("tiles", (m * m, products.shape[1]), products.dtype)
         torch.mm(self.tiles.answer, products, out=flat)
         found = flat.unflatten(1, (strip.rows, columns, -1)).unflatten(0, (m, m))
         found = found.permute(2, 0, 3, 1, 4)
@@ -182,11 +178,11 @@ class Wide:
         y = self.x.new_empty(len(self.x), *self.answers, outputs)
         for chunk in self.chunks():
             counts = [strip.rows * columns for strip in chunk]
-            values = apart("values", n * n, sum(counts) * inputs, y.dtype)
+            values = scratch("values", (n * n, sum(counts) * inputs), y.dtype)
             cuts = values.split([c * inputs for c in counts], 1)
             for strip, part in zip(chunk, cuts, strict=True):
                 self.cut(strip, part)
-            products = apart("products", n * n, sum(counts) * outputs, y.dtype)
+            products = scratch("products", (n * n, sum(counts) * outputs), y.dtype)
             torch.bmm(
                 values.unflatten(1, (-1, inputs)), kernels, out=products.unflatten(1, (-1, outputs))
             )
@@ -260,11 +256,6 @@ def surrounded(
             right.zero_()
     values[:, width + 2 * p :] = 0
     return values
-
-
-def apart(name: str, rows: int, columns: int, dtype: torch.dtype) -> Tensor:
-    """Scratch memory of (rows, columns) whose rows are no power of two apart."""
-    return scratch(name, (rows, columns + APART), dtype)[:, :columns]
 
 
 def is_untrained(x: Tensor) -> bool:
