@@ -39,6 +39,7 @@ from ganvas.evaluation.segmentation.scores import SegmentationScorer
 from ganvas.methods.base import Direction, Method
 from ganvas.methods.generator import Generator
 from ganvas.methods.translator import Translator
+from ganvas.networks.untrained import kept_kernels
 from ganvas.pictures import to_unit
 
 AT_ONCE, PIXELS = 64, 2**21
@@ -131,10 +132,11 @@ class Judge:
                     results = self.in_order(self.of_noise(method))
                 else:
                     assert isinstance(method, Translator)
-                    ways = [
-                        self.in_order(self.of_translation(method, way))
-                        for way in self.choice.directions
-                    ]
+                    with kept_kernels(method):
+                        ways = [
+                            self.in_order(self.of_translation(method, way))
+                            for way in self.choice.directions
+                        ]
                     results = list(chain.from_iterable(ways))
         finally:
             method.train(training)

@@ -27,6 +27,7 @@ from ganvas.evaluation.segmentation.pairs import (
 )
 from ganvas.methods.base import Direction
 from ganvas.methods.translator import Translator
+from ganvas.networks.untrained import kept_kernels
 from ganvas.pictures import counted, to_unit
 from ganvas.scales import Scale
 
@@ -69,9 +70,11 @@ class SegmentationScorer:
         source = self.labels_or_photos(direction, given=True)
         device = next(method.parameters()).device
         answers: list[Tensor] = []
-        for index, given in enumerate(source):
-            self.say("translating", index / len(source))
-            answers.append(method.translate_tensor(to_unit(given)[None].to(device), direction)[0])
+        with kept_kernels(method):
+            for index, given in enumerate(source):
+                self.say("translating", index / len(source))
+                x = to_unit(given)[None].to(device)
+                answers.append(method.translate_tensor(x, direction)[0])
         return self.scores_of(answers, direction)
 
     def scores_of(self, answers: Sequence[Tensor], direction: Direction) -> dict[str, Any]:
