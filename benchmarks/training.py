@@ -28,6 +28,8 @@ from ganvas.pictures import to_unit
 Yardstick = CycleGAN | DCGAN | Pix2Pix | StyleGAN
 GPU_STEPS = 20
 """Steps in a turn on a GPU, where one is too short to be measured."""
+WARM_UP = 2
+"""Turns before those that are measured: the first makes what lasts, the second finds its memory."""
 AVERAGE = 0.999
 """What averages keep at a step, where a method has such by default; how long it takes does not
 depend on that."""
@@ -243,9 +245,8 @@ def measured(training: Training, options: Options) -> Table:
         given |= {"options": options, "steps": steps}
         sides = [Side("ganvas", ours, given), Side("yardstick", theirs, given)]
         products = peaks(options)
-        found = alternate(
-            [*sides, *products], options.rounds or training.rounds, threads=options.threads
-        )
+        rounds = options.rounds or training.rounds
+        found = alternate([*sides, *products], rounds, WARM_UP, options.threads)
     work = flops(training.method, settings)
     rates = {side.name: best(found[side.name], side) for side in products}
     return row(training.what, first.config.batch_size, found, work, rates, steps, options)
