@@ -152,12 +152,10 @@ def ours(
         losses = {}
         for _ in range(steps):
             seed_step(c.seed, done)
-            with engine.autocast():
+            with engine.autocast(), engine.first_step(done == 0):
                 losses = network.step(engine.place_batch(batch))
             if c.ema:
                 network.update_averages(AVERAGE)
-            if done == 0:
-                engine.keep_memory()
             done += 1
         return losses
 

@@ -339,19 +339,21 @@ class Engine:
 
     def tune(self) -> None:
         """Get ready for many steps on pictures of one size: on a GPU in TF32, in which PyTorch's
-        convolutions there are by default, by the kernels that are found to be the fastest. On a
-        CPU what lasts is to be made before `keep_memory`."""
+        convolutions there are by default, by the kernels that are found to be the fastest."""
         if self.device.type == "cuda":
             torch.set_float32_matmul_precision("high")
             torch.backends.cudnn.benchmark = True
-        elif self.device.type == "cpu":
-            set_apart()
 
-    def keep_memory(self) -> None:
-        """After the first step, which makes what lasts, as an optimiser's moments: let steps use
-        the memory that the steps before them have freed."""
-        if self.device.type == "cpu":
-            keep_freed()
+    @contextmanager
+    def first_step(self, is_first: bool = True) -> Iterator[None]:
+        """Around the first step, which makes what lasts, as an optimiser's moments: on the CPU that
+        lies by itself, and leaves no holes in the memory that steps take again and again."""
+        apart = is_first and self.device.type == "cpu" and set_apart()
+        try:
+            yield
+        finally:
+            if apart:
+                keep_freed()
 
     def place(self, network: Network) -> Network:
         """Move a network here. On GPUs to channels_last, which their convolutions want."""

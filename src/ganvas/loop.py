@@ -185,7 +185,7 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
     place, on_gpu = (processes.index, processes.count), t.engine.device.type == "cuda"
     batches = t.data.batches(t.clock.images, place, pinned=on_gpu)
     began = time.perf_counter() - t.clock.seconds
-    saved, first = False, t.clock.iterations + 1
+    saved, begun = False, t.clock.iterations
 
     with stop_asked_for() as stopping:
         while not t.finished:
@@ -197,7 +197,8 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
                 seed_step(c.seed, t.clock.iterations)
                 t.method.plan(t.clock)
                 t.method.set_rate(t.schedule.factor(t.clock))
-                with t.engine.autocast(), processes.share(size):
+                first = t.engine.first_step(t.clock.iterations == begun)
+                with t.engine.autocast(), processes.share(size), first:
                     losses = t.method.step(batch)
                 seen = [*losses.values(), *t.method.vitals.values()]
                 processes.average(seen + t.method.running_statistics())
@@ -208,8 +209,6 @@ def loop(training: Training, log: Log, watcher: Watcher) -> None:
                 t.schedule.saw(losses, before, t.clock)
                 t.meter.add(losses)
                 t.vitals.add(t.method.vitals)
-            if t.clock.iterations == first:
-                t.engine.keep_memory()
             seconds = time.perf_counter() - began
             stop, t.clock.seconds = processes.agree(stopping.is_set(), seconds)
 

@@ -200,7 +200,7 @@ def seconds_of(
         seed_step(t.config.seed, step + len(taken))
         t.method.stand_at(step)
         t.method.set_rate(t.schedule.factor(t.clock))
-        with t.engine.autocast():
+        with t.engine.autocast(), t.engine.first_step(not taken):
             t.method.step(batch)
         if t.config.ema:
             t.method.update_averages(0.999)

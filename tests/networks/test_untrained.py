@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from ganvas.networks import untrained
-from ganvas.networks.convolution import FEW, Conv2d, as_rows
+from ganvas.networks.convolution import FEW, Conv2d, ConvTranspose2d, as_rows
 from ganvas.networks.norms import InstanceNorm2d
 from ganvas.networks.resnet import ResnetGenerator
 from ganvas.networks.unet import UnetGenerator
@@ -126,7 +126,7 @@ def test_a_picture_goes_the_same_way_whatever_goes_along_with_it(monkeypatch):
     monkeypatch.setattr(untrained, "CHUNK", 5)
     conv, norm = Conv2d(WIDE, WIDE, 3, padding=1), InstanceNorm2d(8)
     with torch.no_grad(), kept_kernels(conv):
-        conv(inside(3, WIDE, side, side))
+        conv(inside(5, WIDE, side, side))  # 1,125 pixels
         assert not calls
         for layer, x in ((norm, inside(3, 8, side, side)), (conv, inside(3, WIDE, 18, 18))):
             alone = torch.cat([layer(one) for one in x.split(1)])
@@ -194,7 +194,14 @@ def test_small_pictures_go_by_fewer_multiplications_where_kernels_are_kept(monke
 
 
 def test_what_kernels_will_take_is_known():
-    network = nn.Sequential(Conv2d(WIDE, WIDE, 3), Conv2d(WIDE, WIDE - 1, 3), Conv2d(8, 8, 4))
+    others = [
+        Conv2d(WIDE, WIDE - 1, 3),
+        Conv2d(8, 8, 4),
+        Conv2d(WIDE, WIDE, 4, 2, 1),
+        Conv2d(WIDE, WIDE, 3, groups=2),
+        ConvTranspose2d(WIDE, WIDE, 4, 2, 1),
+    ]
+    network = nn.Sequential(Conv2d(WIDE, WIDE, 3), *others)
     assert kept_bytes(network) == 0
     with torch.no_grad(), kept_kernels(network):
         assert kept_bytes(network) == 36 * WIDE * WIDE * 4

@@ -20,6 +20,7 @@ from ganvas.inference.translate import tile_for, translate_picture
 from ganvas.methods.base import Direction
 from ganvas.methods.generator import Generator
 from ganvas.methods.translator import Translator
+from ganvas.networks.untrained import kept_kernels
 from ganvas.pictures import Picture, as_rgb_shares, from_shares, to_unit
 
 
@@ -218,17 +219,16 @@ class FromFiles(Inputs):
         return [to_look_at(picture) for picture in self.pictures()]
 
     def through(self, method: Translator, way: Direction) -> list[Image.Image]:
-        found = []
-        for picture in self.pictures():
-            with torch.no_grad():
-                tile = tile_for(method, picture.size, way)
-                answer = translate_picture(method, picture, way, tile)
-            scale = method.scales[method.ends(way)[1]]
-            if scale.space or (answer.dtype == np.uint8 and answer.channels in (1, 3)):
-                found.append(to_look_at(answer))
-            else:
-                found.append(as_image(scale.unit(answer.values)))
-        return found
+        with torch.no_grad(), kept_kernels(method):
+            return [self.translated(picture, method, way) for picture in self.pictures()]
+
+    def translated(self, picture: Picture, method: Translator, way: Direction) -> Image.Image:
+        tile = tile_for(method, picture.size, way)
+        answer = translate_picture(method, picture, way, tile)
+        scale = method.scales[method.ends(way)[1]]
+        if scale.space or (answer.dtype == np.uint8 and answer.channels in (1, 3)):
+            return to_look_at(answer)
+        return as_image(scale.unit(answer.values))
 
 
 def coloured(method: Translator, x: Tensor, y: Tensor) -> Image.Image:

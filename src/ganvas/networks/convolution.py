@@ -81,12 +81,16 @@ class Conv2d(nn.Conv2d):
         return super().forward(x)
 
     def way(self, x: Tensor) -> Way | None:
-        """How a batch (N, C, H, W) is convolved; None: as PyTorch does."""
+        """How a batch (N, C, H, W) is convolved; None: as PyTorch does. Where nothing is learnt it
+        does not depend on how many pictures there are."""
         r, narrow = self.kernel_size[0], min(self.in_channels, self.out_channels)
         if x.shape[1] != self.in_channels or min(x.shape[2:]) + 2 * int(self.padding[0]) < r:
             return None  # PyTorch says what is wrong
         pixels = x.shape[2] * x.shape[3]
-        many = len(x) * pixels >= MANY or (pixels >= FEW and untrained.is_there(self.weight))
+        if torch.is_grad_enabled():
+            many = len(x) * pixels >= MANY
+        else:
+            many = pixels >= (FEW if untrained.is_there(self.weight) else MANY)
         if r in BACKWARD and narrow >= WIDE and many:
             return WIDE_WAY
         if r >= LARGE and narrow <= THIN:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 import torch
 import torch.nn.functional as F
@@ -56,7 +56,7 @@ def kept_kernels(network: nn.Module) -> Iterator[None]:
 
     They take 4 times the memory of wide 3x3 weights, see `kept_bytes`.
     """
-    weights = [w for w in network.parameters() if is_kept(w)]
+    weights = [layer.weight for layer in network.modules() if is_wide(layer)]
     with entering:
         for w in weights:
             kept.setdefault(id(w), Kept(w)).users += 1
@@ -74,16 +74,22 @@ def kept_kernels(network: nn.Module) -> Iterator[None]:
 def kept_bytes(network: nn.Module) -> int:
     """The memory that kernels of this network which are to be kept, but are not made yet, take at
     most."""
-    kernels = {id(w): w for w in network.parameters()}
-    found = [one.weight for key, one in kept.items() if key in kernels and one.kernels is None]
+    kernels = {id(w) for w in network.parameters()}
+    with entering:
+        found = [one.weight for key, one in kept.items() if key in kernels and one.kernels is None]
     return sum(w.element_size() * w[:, :, 0, 0].numel() * SIDE**2 for w in found)
 
 
-def is_kept(w: Tensor) -> bool:
-    """Whether a parameter may be kernels that are transformed, and its changes are counted."""
-    square = w.ndim == 4 and w.shape[2] == w.shape[3] and w.shape[3] in FORMS
+def is_wide(layer: nn.Module) -> TypeGuard[nn.Conv2d]:
+    """Whether its kernels may be transformed, and what changes in them is counted."""
+    if not isinstance(layer, nn.Conv2d):
+        return False
+    w, r = layer.weight, layer.kernel_size[0]
+    whole = layer.stride == layer.dilation == (1, 1) and layer.groups == 1
+    form = layer.kernel_size == (r, r) and r in FORMS and min(w.shape[:2]) >= WIDE
     here = w.device.type == "cpu" and w.dtype == torch.float32 and not w.is_inference()
-    return square and here and min(w.shape[:2]) >= WIDE
+    # What is made of other parameters at each look is another one each time.
+    return whole and form and here and isinstance(w, nn.Parameter)
 
 
 def is_there(w: Tensor) -> bool:
