@@ -13,7 +13,7 @@ from ganvas.networks.winograd import WIDE, Tiles, tiles_of
 
 MANY = 1024
 """Pixels, of the whole batch, from which fewer multiplications outweigh the transforms."""
-FEW = 256
+FEW = 24**2
 """Pixels of one picture from which they do so where kernels are kept transformed."""
 SMALL = 24
 """Pixels of a row below which channels lie side by side."""
