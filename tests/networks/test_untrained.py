@@ -128,7 +128,7 @@ def test_a_picture_goes_the_same_way_whatever_goes_along_with_it(monkeypatch):
     with torch.no_grad(), kept_kernels(conv):
         conv(inside(5, WIDE, side, side))  # 1,125 pixels
         assert not calls
-        for layer, x in ((norm, inside(3, 8, side, side)), (conv, inside(3, WIDE, 18, 18))):
+        for layer, x in ((norm, inside(3, 8, side, side)), (conv, inside(3, WIDE, 26, 26))):
             alone = torch.cat([layer(one) for one in x.split(1)])
             torch.testing.assert_close(layer(x), alone, rtol=0, atol=0)
 
@@ -141,7 +141,7 @@ def made_each_time(monkeypatch) -> list[int]:
 
 
 def test_kernels_are_transformed_once_for_all_threads(monkeypatch):
-    calls, conv, x = made_each_time(monkeypatch), Conv2d(WIDE, WIDE, 3), inside(1, WIDE, 18, 18)
+    calls, conv, x = made_each_time(monkeypatch), Conv2d(WIDE, WIDE, 3), inside(1, WIDE, 26, 26)
 
     def ask(_: int) -> Tensor:
         with torch.no_grad():
