@@ -26,7 +26,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 APART = """
 import resource
 import torch
-from ganvas.allocator import keep_freed, set_apart
+from ganvas.engine import Engine
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -35,11 +35,12 @@ def faults():
         del x
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-assert set_apart()
-apart = faults()
-assert keep_freed()
-faults()
-print(apart, faults())
+engine = Engine.start("cpu")
+with engine.first_step():
+    apart = faults()
+faults(), faults()
+with engine.first_step(False):
+    print(apart, faults())
 """
 on_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="is asked of glibc only")
 
