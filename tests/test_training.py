@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,12 @@ def test_a_run_holds_what_the_design_promises(train):
     latest = run / "snapshots" / "latest"
     assert {p.name for p in latest.iterdir()} == {"model.safetensors", "model.json", "state.pt"}
     assert len(list((run / "samples").glob("*kimg.png"))) >= 3
+
+
+def test_a_run_names_the_versions_that_what_it_saw_depends_on(tiny_run: Path):
+    known = ganvas.Run(tiny_run).record["provenance"]
+    wanted = {"ganvas", "pillow"}
+    assert {name: known[name] for name in wanted} == {name: version(name) for name in wanted}
 
 
 def test_every_setting_is_written_and_can_be_trained_from_again(train, tmp_path, capsys):

@@ -81,6 +81,8 @@ def record_of(
             "ganvas": version("ganvas"),
             "torch": str(torch.__version__),
             "python": platform.python_version(),
+            # Its resizing, and so what a training sees, is not alike in all versions.
+            "pillow": version("pillow"),
             "platform": platform.platform(),
             "command": " ".join(sys.argv),
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
