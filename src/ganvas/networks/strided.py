@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganvas.networks.scratch import each
 from ganvas.networks.winograd import Size, Tiles, tiles_of
 
 M = 4
@@ -94,7 +95,7 @@ def part_by_part(
         return gradients(given, w, by_answer, asked)
     by_given = torch.empty_like(given) if asked[0] else None
     by_w = torch.zeros_like(w) if asked[1] else None
-    for n in range(0, len(given), count):
+    for n in each(range(0, len(given), count)):
         few = slice(n, n + count)
         found = gradients(given[few], w, by_answer[few], asked)
         if by_given is not None and found[0] is not None:
@@ -253,7 +254,7 @@ class Phases(NamedTuple):
         """So many pictures, and their tiles, as a core's cache holds."""
         tiles = self.rows * self.columns
         count = max(CACHED // (len(values) * tiles * values.shape[2]), 1)
-        for n in range(0, len(x), count):
+        for n in each(range(0, len(x), count)):
             yield x[n : n + count], values[:, n * tiles : (n + count) * tiles]
 
     def lying(self, x: Tensor) -> Tensor:
@@ -285,7 +286,7 @@ def covered(length: int) -> int:
 
 def in_parts(a: Tensor, b: Tensor, count: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Two batches, so many pictures at once."""
-    return zip(a.split(max(count, 1)), b.split(max(count, 1)), strict=True)
+    return each(zip(a.split(max(count, 1)), b.split(max(count, 1)), strict=True))
 
 
 PLAIN = Way(plain_doubled, plain_halving, plain_doubling)

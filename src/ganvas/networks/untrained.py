@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganvas.networks.scratch import scratch
+from ganvas.networks.scratch import each, scratch
 from ganvas.networks.winograd import WIDE, Tiles, tiles_of
 
 FORMS = {3: 4, 4: 3}
@@ -182,7 +182,7 @@ class Wide:
         kernels, columns, n = kernels_of(self.tiles, w), self.counts[1], self.tiles.n
         _, inputs, outputs = kernels.shape
         y = self.x.new_empty(len(self.x), *self.answers, outputs)
-        for chunk in self.chunks():
+        for chunk in each(self.chunks()):
             counts = [strip.rows * columns for strip in chunk]
             values = scratch("values", (n * n, sum(counts) * inputs), y.dtype)
             cuts = values.split([c * inputs for c in counts], 1)
@@ -221,8 +221,8 @@ def thin(x: Tensor, rows: Tensor, bias: Tensor | None, padding: int, mirrored: b
     height, width = (length + 2 * padding for length in x.shape[1:3])
     y = x.new_zeros(len(x), len(rows) // r, height - r + 1, width - r + 1)
     most = max(STRIP // (width * x.shape[3]), 1)
-    for one, answer in zip(x, y, strict=True):
-        for top in range(0, height, most):
+    for one, answer in each(zip(x, y, strict=True)):
+        for top in each(range(0, height, most)):
             high = min(most, height - top)
             strip = surrounded(one, top, high, width, padding, mirrored)
             found = F.conv2d(strip[None].permute(0, 3, 1, 2), rows)[0].unflatten(0, (r, -1))
@@ -279,7 +279,7 @@ def normalised(x: Tensor, eps: float) -> Tensor:
         y -= y.mean((2, 3), keepdim=True)
         return y.mul_(y.square().mean((2, 3), keepdim=True).add_(eps).rsqrt_())
     y = torch.empty_like(x, memory_format=torch.channels_last)
-    for given, answer in zip(x.permute(0, 2, 3, 1), y.permute(0, 2, 3, 1), strict=True):
+    for given, answer in each(zip(x.permute(0, 2, 3, 1), y.permute(0, 2, 3, 1), strict=True)):
         normalise(given.flatten(0, 1), eps, answer.flatten(0, 1))
     return y
 
@@ -289,12 +289,12 @@ def normalise(x: Tensor, eps: float, into: Tensor) -> None:
     blocks = x.split(max(BLOCK // x.shape[1], 1))
     about = blocks[0].mean(0)
     mean, squares = torch.zeros(2, x.shape[1], dtype=torch.float64)
-    for block in blocks:
+    for block in each(blocks):
         apart = torch.sub(block, about, out=scratch("strip", block.shape, x.dtype))
         mean += apart.sum(0)
         squares += apart.square_().sum(0)
     mean /= len(x)
     scale = (squares / len(x) - mean**2).clamp_(min=0).add_(eps).rsqrt_()
     shift, scale = (-mean * scale).to(x.dtype), scale.to(x.dtype)
-    for block, answer in zip(blocks, into.split(len(blocks[0])), strict=True):
+    for block, answer in each(zip(blocks, into.split(len(blocks[0])), strict=True)):
         torch.addcmul(shift, torch.sub(block, about, out=answer), scale, out=answer)
