@@ -99,6 +99,7 @@ def step_memory(
     clock = Clock(1)
     clock.images = images
     count, (width, height) = config.batch_size_at(images), config.width_height
+    begin_backwards()
     # Nothing in it is computed, and what it would hold is counted.
     with FakeTensorMode(), Tally() as tally, counting(config):
         with Copies():
@@ -114,6 +115,13 @@ def step_memory(
             if all(method.descents.values()):
                 break
     return tally.most
+
+
+def begin_backwards() -> None:
+    """Do the process's first backward pass, where it was not yet: then PyTorch starts a thread for
+    each device, and would take that of tensors without values for a GPU. After that a fork of this
+    process could do no backward pass."""
+    torch.zeros((), requires_grad=True).neg().backward()
 
 
 @contextmanager
