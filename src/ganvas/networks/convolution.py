@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganvas.networks import strided, untrained
+from ganvas.networks.parts import Backward, Gradients, gradients_in_parts, spans
 from ganvas.networks.winograd import WIDE, Tiles, tiles_of
 
 MANY = 1024
@@ -26,8 +27,6 @@ LARGE = 5
 BACKWARD = {3: 4, 4: 3}
 """By the kernel's size the m of F(m, r) that a backward takes."""
 
-Gradients = tuple[Tensor | None, Tensor | None]
-
 
 class Way(NamedTuple):
     """How pictures x (N, C, H, W), with what is around them, are convolved with w (K, C, r, r), at
@@ -35,7 +34,7 @@ class Way(NamedTuple):
 
     answer: Callable[[Tensor, Tensor], Tensor]
     """Of x and w: (N, K, h, w)."""
-    gradients: Callable[[Tensor, Tensor, Tensor, Sequence[bool]], Gradients]
+    gradients: Backward
     """Of x, w, the gradient by answers, and which are asked for: those by x and by w."""
 
 
@@ -217,27 +216,21 @@ def in_bands(tiles: Tiles, x: Tensor, w: Tensor) -> Tensor:
     if rows >= height:
         return tiles.convolved(x, w)
     y = x.new_empty(len(x), len(w), height, width)
-    for top in range(0, height, rows):
-        y[:, :, top : top + rows] = tiles.convolved(x[:, :, top : top + rows + tiles.r - 1], w)
+    for band in spans(height, rows):
+        y[:, :, band] = tiles.convolved(x[:, :, band.start : band.stop + tiles.r - 1], w)
     return y
 
 
 def wide_gradients(x: Tensor, w: Tensor, y: Tensor, asked: Sequence[bool]) -> Gradients:
-    """Of a batch, by so many pictures at once."""
+    most = BAND // (y.shape[2] * y.shape[3])
+    return gradients_in_parts(gradients_by_tiles, x, w, y, asked, most)
+
+
+def gradients_by_tiles(x: Tensor, w: Tensor, y: Tensor, asked: Sequence[bool]) -> Gradients:
     tiles = tiles_for(BACKWARD[w.shape[-1]], x, w)
-    count = max(BAND // (y.shape[2] * y.shape[3]), 1)
-    by_x: list[Tensor] = []
-    by_w = None
-    for few, by_few in zip(x.split(count), y.split(count), strict=True):
-        products = tiles.joined_back(by_few)
-        if asked[0]:
-            by_x.append(tiles.by_pictures(products, w, few.shape))
-        if asked[1]:
-            found = tiles.by_kernels(few, products)
-            by_w = found if by_w is None else by_w.add_(found)
-    if not by_x:
-        return None, by_w
-    return by_x[0] if len(by_x) == 1 else torch.cat(by_x), by_w
+    products = tiles.joined_back(y)
+    by_x = tiles.by_pictures(products, w, x.shape) if asked[0] else None
+    return by_x, tiles.by_kernels(x, products) if asked[1] else None
 
 
 def by_rows(x: Tensor, w: Tensor) -> Tensor:

@@ -2,16 +2,14 @@
 that stay leaves holes that nothing fits into."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextvars import ContextVar
 from math import prod
-from typing import TypeVar
 
 import torch
 from torch import Tensor
 from torch._guards import detect_fake_mode
 
-Part = TypeVar("Part")
 Buffers = dict[tuple[str, torch.dtype], Tensor]
 own = threading.local()
 counted: ContextVar[Buffers | None] = ContextVar("counted", default=None)
@@ -33,14 +31,6 @@ def scratch(name: str, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
         with torch.inference_mode(False):
             kept = buffers[name, dtype] = torch.empty(size, dtype=dtype)
     return kept[:size].view(*shape)
-
-
-def each(parts: Iterable[Part]) -> Iterator[Part]:
-    """All parts; where only shapes count the first alone, for one takes what another takes."""
-    for part in parts:
-        yield part
-        if only_counted():
-            return
 
 
 def only_counted() -> bool:

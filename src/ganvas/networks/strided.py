@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganvas.networks.scratch import each
+from ganvas.networks.parts import Backward, Gradients, gradients_in_parts, spans
 from ganvas.networks.winograd import Size, Tiles, tiles_of
 
 M = 4
@@ -29,8 +29,6 @@ MOST = 2**21
 CACHED = 2**18
 """Values that are transformed at once, so that they stay in a core's cache."""
 
-Gradients = tuple[Tensor | None, Tensor | None]
-
 
 class Way(NamedTuple):
     """How x, y and kernels w (K, C, 4, 4) belong together. Gradients are of so many pictures as
@@ -38,9 +36,9 @@ class Way(NamedTuple):
 
     doubled: Callable[[Tensor, Tensor, Size], Tensor]
     """Of y and w, and how large x is to be: x."""
-    halving: Callable[[Tensor, Tensor, Tensor, Sequence[bool]], Gradients]
+    halving: Backward
     """Of x, w, the gradient by y, and which are asked for: those by x and by w."""
-    doubling: Callable[[Tensor, Tensor, Tensor, Sequence[bool]], Gradients]
+    doubling: Backward
     """Of y, w, the gradient by x, and which are asked for: those by y and by w."""
 
 
@@ -58,7 +56,7 @@ class Halving(torch.autograd.Function):
         (x, w), (by_y,), asked = ctx.saved_tensors, gradients, ctx.needs_input_grad
         # Gradients that are differentiated again are PyTorch's own.
         way = PLAIN if torch.is_grad_enabled() else ctx.way
-        by_x, by_w = part_by_part(way.halving, x, w, by_y, asked)
+        by_x, by_w = in_parts(way.halving, x, w, by_y, asked)
         return by_x, by_w, by_y.sum((0, 2, 3)) if asked[2] else None, None
 
 
@@ -78,31 +76,15 @@ class Doubling(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (y, w), (by_x,), asked = ctx.saved_tensors, gradients, ctx.needs_input_grad
         way = PLAIN if torch.is_grad_enabled() else ctx.way
-        by_y, by_w = part_by_part(way.doubling, y, w, by_x, asked)
+        by_y, by_w = in_parts(way.doubling, y, w, by_x, asked)
         return by_y, by_w, by_x.sum((0, 2, 3)) if asked[2] else None, None, None
 
 
-def part_by_part(
-    gradients: Callable[[Tensor, Tensor, Tensor, Sequence[bool]], Gradients],
-    given: Tensor,
-    w: Tensor,
-    by_answer: Tensor,
-    asked: Sequence[bool],
+def in_parts(
+    gradients: Backward, given: Tensor, w: Tensor, by_answer: Tensor, asked: Sequence[bool]
 ) -> Gradients:
-    """The gradients of a batch, by so many pictures at once."""
-    count = max(MOST // max(given[0].numel(), by_answer[0].numel()), 1)
-    if len(given) <= count or torch.is_grad_enabled():
-        return gradients(given, w, by_answer, asked)
-    by_given = torch.empty_like(given) if asked[0] else None
-    by_w = torch.zeros_like(w) if asked[1] else None
-    for n in each(range(0, len(given), count)):
-        few = slice(n, n + count)
-        found = gradients(given[few], w, by_answer[few], asked)
-        if by_given is not None and found[0] is not None:
-            by_given[few] = found[0]
-        if by_w is not None and found[1] is not None:
-            by_w += found[1]
-    return by_given, by_w
+    most = MOST // max(given[0].numel(), by_answer[0].numel())
+    return gradients_in_parts(gradients, given, w, by_answer, asked, most)
 
 
 def plain_doubled(y: Tensor, w: Tensor, size: Size) -> Tensor:
@@ -136,8 +118,8 @@ def folded(y: Tensor, w: Tensor, size: Size) -> Tensor:
     """x from y, by so many pictures at once."""
     x = y.new_empty(len(y), w.shape[1], *size)
     kernels = w.flatten(1).t().contiguous()
-    for few, answers in in_parts(y, x, CACHED // (kernels.shape[0] * y[0, 0].numel())):
-        answers.copy_(F.fold(kernels @ few.flatten(2), size, 4, 1, 1, 2))
+    for few in spans(len(y), CACHED // (kernels.shape[0] * y[0, 0].numel())):
+        x[few] = F.fold(kernels @ y[few].flatten(2), size, 4, 1, 1, 2)
     return x
 
 
@@ -253,9 +235,8 @@ class Phases(NamedTuple):
     def parts(self, x: Tensor, values: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """So many pictures, and their tiles, as a core's cache holds."""
         tiles = self.rows * self.columns
-        count = max(CACHED // (len(values) * tiles * values.shape[2]), 1)
-        for n in each(range(0, len(x), count)):
-            yield x[n : n + count], values[:, n * tiles : (n + count) * tiles]
+        for few in spans(len(x), CACHED // (len(values) * tiles * values.shape[2])):
+            yield x[few], values[:, few.start * tiles : few.stop * tiles]
 
     def lying(self, x: Tensor) -> Tensor:
         """Memory for padded pictures (N, height, width, C), as large as their tiles."""
@@ -282,11 +263,6 @@ def phases_of(w: Tensor) -> list[Tensor]:
 def covered(length: int) -> int:
     """How many pixels the tiles of so many cover."""
     return -(-length // M) * M
-
-
-def in_parts(a: Tensor, b: Tensor, count: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Two batches, so many pictures at once."""
-    return each(zip(a.split(max(count, 1)), b.split(max(count, 1)), strict=True))
 
 
 PLAIN = Way(plain_doubled, plain_halving, plain_doubling)

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganvas.networks.scratch import each, scratch
+from ganvas.networks.parts import each, spans
+from ganvas.networks.scratch import scratch
 from ganvas.networks.winograd import WIDE, Tiles, tiles_of
 
 FORMS = {3: 4, 4: 3}
@@ -220,14 +221,14 @@ def thin(x: Tensor, rows: Tensor, bias: Tensor | None, padding: int, mirrored: b
     r, x = rows.shape[-1], x.permute(0, 2, 3, 1)
     height, width = (length + 2 * padding for length in x.shape[1:3])
     y = x.new_zeros(len(x), len(rows) // r, height - r + 1, width - r + 1)
-    most = max(STRIP // (width * x.shape[3]), 1)
-    for one, answer in each(zip(x, y, strict=True)):
-        for top in each(range(0, height, most)):
-            high = min(most, height - top)
-            strip = surrounded(one, top, high, width, padding, mirrored)
-            found = F.conv2d(strip[None].permute(0, 3, 1, 2), rows)[0].unflatten(0, (r, -1))
+    for picture in each(range(len(x))):
+        answer = y[picture]
+        for strip in spans(height, STRIP // (width * x.shape[3])):
+            top, high = strip.start, strip.stop - strip.start
+            values = surrounded(x[picture], top, high, width, padding, mirrored)
+            found = F.conv2d(values[None].permute(0, 3, 1, 2), rows)[0].unflatten(0, (r, -1))
             for i, part in enumerate(found):
-                begin, end = max(top - i, 0), min(top + high - i, answer.shape[1])
+                begin, end = max(top - i, 0), min(strip.stop - i, answer.shape[1])
                 if begin < end:
                     answer[:, begin:end] += part[:, begin + i - top : end + i - top]
     return y if bias is None else y.add_(bias[:, None, None])
@@ -279,22 +280,24 @@ def normalised(x: Tensor, eps: float) -> Tensor:
         y -= y.mean((2, 3), keepdim=True)
         return y.mul_(y.square().mean((2, 3), keepdim=True).add_(eps).rsqrt_())
     y = torch.empty_like(x, memory_format=torch.channels_last)
-    for given, answer in each(zip(x.permute(0, 2, 3, 1), y.permute(0, 2, 3, 1), strict=True)):
-        normalise(given.flatten(0, 1), eps, answer.flatten(0, 1))
+    given, answers = (batch.permute(0, 2, 3, 1).flatten(1, 2) for batch in (x, y))
+    for picture in each(range(len(x))):
+        normalise(given[picture], eps, answers[picture])
     return y
 
 
 def normalise(x: Tensor, eps: float, into: Tensor) -> None:
     """The same of pixels (H * W, C)."""
-    blocks = x.split(max(BLOCK // x.shape[1], 1))
-    about = blocks[0].mean(0)
+    most = BLOCK // x.shape[1]
+    about = x[: max(most, 1)].mean(0)
     mean, squares = torch.zeros(2, x.shape[1], dtype=torch.float64)
-    for block in each(blocks):
-        apart = torch.sub(block, about, out=scratch("strip", block.shape, x.dtype))
+    for block in spans(len(x), most):
+        apart = torch.sub(x[block], about, out=scratch("strip", x[block].shape, x.dtype))
         mean += apart.sum(0)
         squares += apart.square_().sum(0)
     mean /= len(x)
     scale = (squares / len(x) - mean**2).clamp_(min=0).add_(eps).rsqrt_()
     shift, scale = (-mean * scale).to(x.dtype), scale.to(x.dtype)
-    for block, answer in each(zip(blocks, into.split(len(blocks[0])), strict=True)):
-        torch.addcmul(shift, torch.sub(block, about, out=answer), scale, out=answer)
+    for block in spans(len(x), most):
+        answer = torch.sub(x[block], about, out=into[block])
+        torch.addcmul(shift, answer, scale, out=answer)
