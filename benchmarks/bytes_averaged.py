@@ -11,12 +11,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import flop_registry
 
 from ganvas.clock import Clock
 from ganvas.engine import buckets
-from ganvas.memory import Copies, Tally
+from ganvas.memory import Copies, Tally, no_values
 from ganvas.methods import METHODS, method_class
 from ganvas.methods.adversarial import AdversarialSettings
 
@@ -111,7 +110,7 @@ def step_of(name: str, **given: Any) -> Step:
     classes = [f"class {k}" for k in range(labels)]
     domains = kind.domains or tuple(classes)
     told, loop, backward = [], [], 0
-    with FakeTensorMode(), Flops() as counter:
+    with no_values(), Flops() as counter:
         with Copies():
             method = kind(config, dict.fromkeys(domains, 3), classes)
         method.plan(clock)

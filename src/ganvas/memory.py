@@ -99,9 +99,7 @@ def step_memory(
     clock = Clock(1)
     clock.images = images
     count, (width, height) = config.batch_size_at(images), config.width_height
-    begin_backwards()
-    # Nothing in it is computed, and what it would hold is counted.
-    with FakeTensorMode(), Tally() as tally, counting(config):
+    with no_values(), Tally() as tally, counting(config):
         with Copies():
             method = kind(config, channels, classes)
         for optimizer in method.optimizers.values():
@@ -117,11 +115,14 @@ def step_memory(
     return tally.most
 
 
-def begin_backwards() -> None:
-    """Do the process's first backward pass, where it was not yet: then PyTorch starts a thread for
-    each device, and would take that of tensors without values for a GPU. After that a fork of this
-    process could do no backward pass."""
+@contextmanager
+def no_values() -> Iterator[None]:
+    """Nothing is computed meanwhile: tensors have shapes, and no values."""
+    # At the first backward pass PyTorch starts a thread for each device, and would do so for a GPU
+    # that these tensors pretend to. A fork of the process could do no backward pass then.
     torch.zeros((), requires_grad=True).neg().backward()
+    with FakeTensorMode():
+        yield
 
 
 @contextmanager
