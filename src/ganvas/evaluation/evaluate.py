@@ -14,24 +14,23 @@ import torch
 from torch import Tensor
 
 from ganvas.config import Settings
-from ganvas.data.held_out import Reader, open_splits
+from ganvas.data.held_out import open_splits
 from ganvas.engine import ALONE, Engine, Processes
 from ganvas.errors import InputError
+from ganvas.evaluation.by_domain import Extractors
 from ganvas.evaluation.choosing import (
     OF_SETS,
     Choice,
     Options,
     choose,
-    extractors_for,
     lpips_of,
 )
-from ganvas.evaluation.extractors import Extractor, squared
 from ganvas.evaluation.files import cache_folder, digest_of, keep, kept
 from ganvas.evaluation.gallery import Gallery, Look, quantised
 from ganvas.evaluation.metrics import METRICS, Measured, Metric, mean, name_on, on_few
-from ganvas.evaluation.own import MOST, Task, own_extractor
 from ganvas.evaluation.palette import read_palette
 from ganvas.evaluation.paths import SEEDS_APART, lengths_of
+from ganvas.evaluation.real import RealPictures
 from ganvas.evaluation.results import Result
 from ganvas.evaluation.segmentation.learning import SegmentationSettings, network_for
 from ganvas.evaluation.segmentation.pairs import open_label_pairs
@@ -40,12 +39,9 @@ from ganvas.methods.base import Direction, Method
 from ganvas.methods.generator import Generator
 from ganvas.methods.translator import Translator
 from ganvas.networks.untrained import kept_kernels
-from ganvas.pictures import to_unit
 
 AT_ONCE, PIXELS = 64, 2**21
 """Pictures, and pixels of them, that are computed together."""
-HELD = 2**29
-"""Bytes of real pictures that are kept for the next call."""
 PATHS = 500
 """Pairs of latents for a path length."""
 Say = Callable[[str], object]
@@ -90,33 +86,33 @@ class Judge:
         config = method.config if data is None else with_data(method.config, data)
         self.options, self.processes = options, processes
         self.say: Say = say if processes.first else lambda text: None
-        self.splits = open_splits(config, method.data, options.paired)
-        self.split = self.splits.get(options.split).first(options.count)
-        self.choice: Choice = choose(method, options, self.split.paired)
+        splits = open_splits(config, method.data, options.paired)
+        split = splits.get(options.split).first(options.count)
+        self.choice: Choice = choose(method, options, split.paired)
         for text in self.choice.said:
             self.say(text)
-        self.reader = Reader(config, method.scales)
-        if processes.count > 1:
-            processes.refuse_unlike(
-                self.reader.fingerprint(self.split, sorted(self.split.entries)),
-                f"--data {config.data}: processes see different pictures to judge by there; give "
-                "all machines the same",
-            )
         self.config, self.scales, self.channels = config, method.scales, dict(method.channels)
-        self.conditional = bool(isinstance(method, Generator) and method.conditional)
-        self.domains_in = method.data
-        if self.named_domains:
-            self.refuse_other_domains(method)
         self.device = next(method.parameters()).device
         self.engine = Engine(self.device, "fp32", processes)
         width, height = config.width_height
         self.at_once = max(1, min(AT_ONCE, PIXELS // (width * height)))
+        self.real = RealPictures(config, self.scales, splits, split, self.device, self.at_once)
+        if processes.count > 1:
+            processes.refuse_unlike(
+                self.real.fingerprint(tuple(sorted(split.entries))),
+                f"--data {config.data}: processes see different pictures to judge by there; give "
+                "all machines the same",
+            )
+        self.conditional = bool(isinstance(method, Generator) and method.conditional)
+        self.domains_in = method.data
+        if self.named_domains:
+            self.refuse_other_domains(method)
         self.lpips = lpips_of(self.choice.keys)
         self.scorer: SegmentationScorer | None = None
-        self.extractors: dict[str, dict[str, Extractor]] = {}
-        self.reals: dict[tuple[str, str | None], Gallery] = {}
-        self.held: dict[tuple[str, ...], list[tuple[int, tuple[Tensor, ...]]]] = {}
-        self.prints: dict[tuple[str, ...], str] = {}
+        self.extractors = Extractors(
+            self.choice.keys, options, self.channels, self.real, processes, self.say
+        )
+        self.galleries: dict[tuple[str, str | None], Gallery] = {}
 
     def __call__(self, method: Method, about: Mapping[str, Any] | None = None) -> list[Result]:
         """Judge the method as it is now: results in the metrics' order, one direction after the
@@ -156,7 +152,7 @@ class Judge:
         Raises:
             InputError: they do.
         """
-        missing = [name for name in method.classes if name not in self.split.labels]
+        missing = [name for name in method.classes if name not in self.real.labels]
         if missing:
             raise InputError(
                 f"--data {self.config.data}: there are no pictures of {', '.join(missing)} to "
@@ -170,10 +166,10 @@ class Judge:
         fake, real, notes = None, None, []
         paths = self.choice.needs("paths")
         if paths:
-            _ = self.extractors_of("pictures")
+            _ = self.extractors.of("pictures")
         if self.choice.needs(*OF_SETS):
-            fake, real = self.gallery("pictures"), self.real("pictures")
-            known = bool(self.split.labels)
+            fake, real = self.gallery("pictures"), self.real_gallery("pictures")
+            known = bool(self.real.labels)
             looks = (partial(self.look_at, fake, *made) for made in self.made(method, notes))
             for look, labels in self.processes.shared_out(looks):
                 fake.take(look, labels if known else None)
@@ -200,9 +196,9 @@ class Judge:
         first = self.options.seed * SEEDS_APART
         seeds = range(first, first + self.options.count)
         labels = method.labels(seeds)
-        known = set(self.split.labels)
+        known = set(self.real.labels)
         if labels is not None and known and known <= set(method.classes):
-            named = [method.classes.index(name) for name in self.split.labels]
+            named = [method.classes.index(name) for name in self.real.labels]
             labels = torch.tensor([named[i % len(named)] for i in range(len(seeds))])
             labels = labels.to(self.device)
         elif labels is not None:
@@ -225,7 +221,7 @@ class Judge:
                 name, notes = f"{metric.title}-{self.lpips.name}", []
             about = self.lpips.about
         else:
-            extractor = self.extractors_of("pictures")["chosen"]
+            extractor = self.extractors.of("pictures")["chosen"]
             name, about = name_on(metric, extractor.name), dict(extractor.about)
 
             def distance(x: Tensor, y: Tensor) -> Tensor:
@@ -245,15 +241,15 @@ class Judge:
         X, Y = method.ends(way)
         fake = self.gallery(Y) if self.choice.needs(*OF_SETS) else None
         target = way if self.named_domains else None
-        real = None if fake is None else self.real(Y, target)
+        real = None if fake is None else self.real_gallery(Y, target)
         each: dict[str, list[Tensor]] = {
             key: [] for key in self.choice.needs("pairs", "cycle", "identity")
         }
-        seen, domains = 0, (X, Y) if self.split.paired else (X,)
+        seen, domains = 0, (X, Y) if self.real.split.paired else (X,)
         looks = (
             partial(self.translated, method, way, back, fake, row)
             for back, of in self.origins(method, way)
-            for _, row in self.batches(domains, of)
+            for _, row in self.real.batches(domains, of)
         )
         for count, look, apart in self.processes.shared_out(looks):
             seen += count
@@ -263,7 +259,8 @@ class Judge:
                 each[key].append(found)
         if self.choice.needs("identity"):
             looks = (
-                partial(self.unchanged, method, way, y) for _, (y,) in self.batches((Y,), target)
+                partial(self.unchanged, method, way, y)
+                for _, (y,) in self.real.batches((Y,), target)
             )
             for apart in self.processes.shared_out(looks):
                 for key, found in apart.items():
@@ -377,12 +374,12 @@ class Judge:
     ) -> Iterator[Result]:
         origin = self.provenance(method, way, real.count, fake.count)
         common = [*notes, *on_few(real.count, fake.count)]
-        if self.split.name == "train":
-            why = "" if len(self.splits.all) > 1 else ", for there are no others"
+        if self.real.split.name == "train":
+            why = "" if len(self.real.splits.all) > 1 else ", for there are no others"
             common.append(f"judged by pictures that it was trained on{why}")
         for key in self.choice.needs(*OF_SETS):
             metric = METRICS[key]
-            extractor = self.extractors_of(domain).get(metric.by)
+            extractor = self.extractors.of(domain).get(metric.by)
             try:
                 found = metric.compute(real, fake, metric.by)
             except ValueError as error:
@@ -397,22 +394,22 @@ class Judge:
 
     def gallery(self, domain: str) -> Gallery:
         return Gallery(
-            self.extractors_of(domain),
+            self.extractors.of(domain),
             bool(self.choice.needs("patches")),
             bool(self.choice.needs("few")),
         )
 
-    def real(self, domain: str, of: str | None = None) -> Gallery:
+    def real_gallery(self, domain: str, of: str | None = None) -> Gallery:
         """What is kept of the real pictures of a domain, or of those `of` one class, seen once."""
-        if (domain, of) in self.reals:
-            return self.reals[domain, of]
+        if (domain, of) in self.galleries:
+            return self.galleries[domain, of]
         gallery, places = self.gallery(domain), {}
         for name, extractor in gallery.extractors.items():
             if extractor.slow:
                 key = digest_of(
                     extractor.about["sha256"],
-                    self.fingerprint((domain,)),
-                    asdict(self.reader.preparation),
+                    self.real.fingerprint((domain,)),
+                    asdict(self.real.reader.preparation),
                     self.scales[domain].described(),
                     *([] if of is None else [of]),
                 )
@@ -422,122 +419,25 @@ class Judge:
         # What the first has found kept, nobody has to look for.
         gallery.known = self.processes.first_does(lambda: gallery.known)
         if not gallery.complete:
-            conditional = self.conditional and bool(self.split.labels)
-            names = sorted(set(self.split.labels))
+            conditional = self.conditional and bool(self.real.labels)
+            names = sorted(set(self.real.labels))
 
             def look(rows: list[int], x: Tensor) -> tuple[Look, Tensor | None]:
                 labels = None
                 if conditional:
-                    labels = torch.tensor([names.index(self.split.labels[i]) for i in rows])
+                    labels = torch.tensor([names.index(self.real.labels[i]) for i in rows])
                 return gallery.look(x), labels
 
-            looks = (partial(look, rows, x) for rows, (x,) in self.batches((domain,), of))
+            looks = (partial(look, rows, x) for rows, (x,) in self.real.batches((domain,), of))
             for found in self.processes.shared_out(looks):
                 gallery.take(*found)
             for name, place in places.items():
                 if self.processes.first and name not in gallery.known:
                     keep(place, {"features": gallery.features(name)})
-        self.reals[domain, of] = gallery
+        self.galleries[domain, of] = gallery
         return gallery
 
-    def batches(
-        self, domains: tuple[str, ...], of: str | None = None
-    ) -> Iterator[tuple[list[int], tuple[Tensor, ...]]]:
-        """The real pictures at the same places of these domains, or those `of` one class, (N, C, H,
-        W) in [-1, 1] on the device, and their places; pictures of one batch have one size."""
-        rows: list[tuple[int, tuple[Tensor, ...]]] = []
-        for place, row in self.rows(domains):
-            if of is not None and self.split.labels[place] != of:
-                continue
-            full = len(rows) == self.at_once
-            if rows and (full or [x.shape for x in row] != [x.shape for x in rows[0][1]]):
-                yield self.stacked(rows)
-                rows = []
-            rows.append((place, row))
-        if rows:
-            yield self.stacked(rows)
-
-    def rows(self, domains: tuple[str, ...]) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
-        """`Reader.rows`, read once where they fit into memory."""
-        if domains in self.held:
-            yield from self.held[domains]
-            return
-        kept, size = [], 0
-        for found in self.reader.rows(self.split, domains):
-            size += sum(x.nbytes for x in found[1])
-            if size <= HELD:
-                kept.append(found)
-            yield found
-        if size <= HELD:
-            self.held[domains] = kept
-
-    def stacked(
-        self, rows: list[tuple[int, tuple[Tensor, ...]]]
-    ) -> tuple[list[int], tuple[Tensor, ...]]:
-        columns = zip(*(row for _, row in rows), strict=True)
-        moved = tuple(to_unit(torch.stack(column).to(self.device)) for column in columns)
-        return [place for place, _ in rows], moved
-
-    # Extractors
-
-    def extractors_of(self, domain: str) -> dict[str, Extractor]:
-        if domain not in self.extractors:
-            own = {d: found for d, found in self.extractors.items() if "chosen" in found}
-            shared = next(iter(own.values()), {}).get("chosen") if self.alike else None
-
-            def make() -> None:
-                self.extractors[domain] = extractors_for(
-                    self.choice.keys,
-                    self.options,
-                    self.channels[domain],
-                    self.config.width_height,
-                    lambda: shared or self.own(domain),
-                )
-
-            # One that has to be trained is kept by the first, and found by the others.
-            self.processes.first_does(make)
-            if not self.processes.first:
-                make()
-            self.processes.refuse_unlike(
-                {name: e.about.get("sha256") for name, e in self.extractors[domain].items()},
-                "processes have learnt different extractors; put the folder that XDG_CACHE_HOME "
-                "names where all machines see it",
-            )
-        return self.extractors[domain]
-
-    @property
-    def alike(self) -> bool:
-        """Whether one extractor sees the pictures of all domains."""
-        return len(set(self.channels.values())) == 1
-
-    def own(self, domain: str) -> Extractor:
-        """The extractor of the training pictures: of all domains where these have equal channels,
-        which are then classes to tell apart."""
-        domains = tuple(sorted(self.channels)) if self.alike else (domain,)
-        training = self.splits.all.get("train", self.split).first(MOST)
-        prints = self.reader.fingerprint(training, domains)
-        scales = [self.scales[d].described() for d in domains]
-        names = sorted(set(training.labels))
-
-        def task(side: int) -> Task:
-            self.say("training an extractor on the data's own pictures, once; it is kept")
-            pictures, labels = [], []
-            for n, name in enumerate(domains):
-                for place, (x,) in self.reader.rows(training, (name,)):
-                    pictures.append(squared(to_unit(x)[None], side)[0])
-                    labels.append(names.index(training.labels[place]) if names else n)
-            classes = len(names) or len(domains)
-            return Task(torch.stack(pictures), torch.tensor(labels), classes)
-
-        key = digest_of(prints, asdict(self.reader.preparation), scales)
-        return own_extractor(task, self.channels[domain], key, self.config.width_height)
-
     # Where a number comes from
-
-    def fingerprint(self, domains: tuple[str, ...]) -> str:
-        if domains not in self.prints:
-            self.prints[domains] = self.reader.fingerprint(self.split, domains)
-        return self.prints[domains]
 
     def provenance(
         self, method: Method, way: Direction | None, real: int, fake: int
@@ -552,17 +452,17 @@ class Judge:
             truncation = 1.0 if method.look.truncation is None else method.look.truncation
         return {
             "weights": "average" if method.averages else "as trained",
-            "split": self.split.name,
+            "split": self.real.split.name,
             "real": real,
             "fake": fake,
             "extractor": None,
-            "preparation": self.reader.rule,
+            "preparation": self.real.reader.rule,
             "quantisation": "none" if scale.dtype.startswith("float") else scale.dtype,
             "mirror": False,
             "truncation": truncation,
             "seed": self.options.seed,
-            "data": {"source": self.config.data, "fingerprint": self.fingerprint(domains)},
-            "skipped": list(self.reader.skipped),
+            "data": {"source": self.config.data, "fingerprint": self.real.fingerprint(domains)},
+            "skipped": list(self.real.reader.skipped),
             "versions": {
                 "ganvas": version("ganvas"),
                 "torch": str(torch.__version__),
