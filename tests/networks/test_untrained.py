@@ -98,8 +98,10 @@ def test_every_convolution_answers_as_it_does_with_gradients(conv):
     assert apart(conv(x).detach(), exact) < 1e-5
 
 
+@pytest.mark.parametrize("block", [2**13, untrained.BLOCK])
 @pytest.mark.parametrize("shape", [(2, 8, 5, 7), (1, 3, 300, 301), (2, 40, 70, 50)])
-def test_norms_are_as_precise_as_on_contiguous_values(shape):
+def test_norms_are_as_precise_as_on_contiguous_values(shape, block, monkeypatch):
+    monkeypatch.setattr(untrained, "BLOCK", block)
     norm = InstanceNorm2d(shape[1])
     x = inside(*shape) * 0.1 + torch.arange(float(shape[1]))[:, None, None]
     with torch.no_grad():
@@ -122,7 +124,7 @@ def test_pictures_of_whole_networks_are_those_of_float64(kind, norm):
 
 def test_a_picture_goes_the_same_way_whatever_goes_along_with_it(monkeypatch):
     calls, side = made_each_time(monkeypatch), int(FEW**0.5) - 1
-    monkeypatch.setattr(untrained, "BLOCK", 8 * FEW)
+    monkeypatch.setattr(untrained, "SMALL", 8 * FEW)
     monkeypatch.setattr(untrained, "CHUNK", 5)
     conv, norm = Conv2d(WIDE, WIDE, 3, padding=1), InstanceNorm2d(8)
     with torch.no_grad(), kept_kernels(conv):

@@ -23,7 +23,9 @@ STRIP = 2**19
 """Values of tiles that are transformed at once."""
 CHUNK = 256
 """Tiles that are multiplied at once: enough for a matrix product to be quick."""
-BLOCK = 2**16
+SMALL = 2**16
+"""Values of a picture up to which it is normalised together with others of its batch."""
+BLOCK = 2**18
 """Values that are normalised at once."""
 
 
@@ -275,7 +277,7 @@ def is_untrained(x: Tensor) -> bool:
 def normalised(x: Tensor, eps: float) -> Tensor:
     """Each channel of each picture (N, C, H, W) less its mean, over its deviation. Means and
     squares are of values less about their mean, by blocks, so that nothing cancels."""
-    if x[0].numel() <= BLOCK:  # whatever goes along with it in a batch
+    if x[0].numel() <= SMALL:  # whatever goes along with it in a batch
         y = x - x.mean((2, 3), keepdim=True)
         y -= y.mean((2, 3), keepdim=True)
         return y.mul_(y.square().mean((2, 3), keepdim=True).add_(eps).rsqrt_())
@@ -288,16 +290,15 @@ def normalised(x: Tensor, eps: float) -> Tensor:
 
 def normalise(x: Tensor, eps: float, into: Tensor) -> None:
     """The same of pixels (H * W, C)."""
-    most = BLOCK // x.shape[1]
-    about = x[: max(most, 1)].mean(0)
-    mean, squares = torch.zeros(2, x.shape[1], dtype=torch.float64)
-    for block in spans(len(x), most):
-        apart = torch.sub(x[block], about, out=scratch("strip", x[block].shape, x.dtype))
-        mean += apart.sum(0)
-        squares += apart.square_().sum(0)
-    mean /= len(x)
-    scale = (squares / len(x) - mean**2).clamp_(min=0).add_(eps).rsqrt_()
+    blocks = list(spans(len(x), BLOCK // x.shape[1]))
+    about = x[: len(x[blocks[0]])].mean(0)
+    sums = torch.zeros(2, len(blocks), x.shape[1], dtype=torch.float64)
+    for block, of in zip(blocks, sums.unbind(1), strict=True):
+        apart = torch.sub(x[block], about, out=into[block])
+        of[0] = apart.sum(0)
+        of[1] = torch.mul(apart, apart, out=scratch("strip", apart.shape, x.dtype)).sum(0)
+    mean, squares = sums.sum(1) / len(x)
+    scale = (squares - mean**2).clamp_(min=0).add_(eps).rsqrt_()
     shift, scale = (-mean * scale).to(x.dtype), scale.to(x.dtype)
-    for block in spans(len(x), most):
-        answer = torch.sub(x[block], about, out=into[block])
-        torch.addcmul(shift, answer, scale, out=answer)
+    for block in blocks:
+        torch.addcmul(shift, into[block], scale, out=into[block])
