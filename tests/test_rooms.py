@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "evaluation": HELPERS | {"methods", "data", "runs", "engine", "networks", "losses"},
     "methods": HELPERS | {"networks", "losses"},
     "weights": HELPERS | {"methods", "runs", "networks"},
-    "memory": HELPERS | {"methods", "data", "networks", "allocator"},
+    "memory": HELPERS | {"methods", "data", "networks", "engine", "allocator"},
     "auto": HELPERS | {"methods", "data", "engine", "memory"},
     "rehearsal": HELPERS | {"methods", "data", "engine", "memory", "loop", "runs"},
     "judging": HELPERS | {"methods", "runs", "evaluation", "engine"},

@@ -491,3 +491,13 @@ def own_device(name: str, processes: Processes) -> str:
 def seed_step(seed: int, iteration: int) -> None:
     """Let all chance of a step follow from its number, so that resuming needs only a counter."""
     torch.manual_seed((seed * 1_000_003 + iteration + 1) % 2**63)
+
+
+def settle_autograd() -> None:
+    """Let autograd count the GPUs before something pretends that there are some.
+
+    An exporter's tracing and tensors without values make a machine seem to have them. A first
+    backward after that would start a thread for each, and no process forked from this one could
+    train any more.
+    """
+    torch.ones((), requires_grad=True).backward()

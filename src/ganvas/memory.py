@@ -22,6 +22,7 @@ from ganvas.allocator import give_back
 from ganvas.clock import Clock
 from ganvas.config import Settings
 from ganvas.data.parts import free_memory
+from ganvas.engine import settle_autograd
 from ganvas.methods.base import Method
 from ganvas.networks.convolution import counted_as_pytorchs
 from ganvas.networks.scratch import counted
@@ -118,9 +119,7 @@ def step_memory(
 @contextmanager
 def no_values() -> Iterator[None]:
     """Nothing is computed meanwhile: tensors have shapes, and no values."""
-    # At the first backward pass PyTorch starts a thread for each device, and would do so for a GPU
-    # that these tensors pretend to. A fork of the process could do no backward pass then.
-    torch.zeros((), requires_grad=True).neg().backward()
+    settle_autograd()
     with FakeTensorMode():
         yield
 

@@ -15,6 +15,7 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor
 
+from ganvas.engine import settle_autograd
 from ganvas.errors import InputError
 from ganvas.inference.card import write_card
 from ganvas.inference.exported import Subject, generating, translating
@@ -227,15 +228,6 @@ def write_torch(subject: Subject, place: Path) -> Callable[..., Tensor]:
         torch.export.save(program, file, extra_files={ABOUT: json.dumps(subject.about, indent=1)})
     with open(place, "rb") as file:
         return torch.export.load(file).module()
-
-
-def settle_autograd() -> None:
-    """Let autograd count the GPUs before an exporter pretends that there are some.
-
-    Tracing on a machine without a GPU makes it seem to have eight. A first backward after that
-    would start a thread for each, and no process forked from this one could train any more.
-    """
-    torch.ones((), requires_grad=True).backward()
 
 
 @torch.no_grad()
