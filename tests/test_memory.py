@@ -1,8 +1,5 @@
 """How much memory a step takes, counted without taking it."""
 
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,28 +57,6 @@ def test_a_player_that_moves_seldom_counts_as_well():
 
 def test_more_than_any_machine_has_can_be_counted():
     assert needed(batch_size=10**8) > 2**40
-
-
-def test_a_process_that_counted_can_be_forked():
-    program = f"""
-import os, sys
-import torch
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from test_memory import needed
-
-def backward():
-    torch.ones((), requires_grad=True).neg().backward()
-
-assert needed() > 0
-backward()
-if not os.fork():
-    backward()
-    os._exit(0)
-_, status = os.wait()
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
-    done = subprocess.run([sys.executable, "-c", program], timeout=120, capture_output=True)
-    assert done.returncode == 0, done.stderr.decode()
 
 
 def test_a_stage_of_a_training_that_grows_takes_what_its_size_does():

@@ -369,6 +369,7 @@ class Engine:
             InputError: what it compiles with is not there.
         """
         self.refuse_no_compiler()
+        settle_autograd()
         # Each network, with gradients and without, is one.
         torch._dynamo.config.recompile_limit = MOST_COMPILED
         for network in networks:
@@ -496,7 +497,7 @@ def seed_step(seed: int, iteration: int) -> None:
 def settle_autograd() -> None:
     """Let autograd count the GPUs before something pretends that there are some.
 
-    An exporter's tracing and tensors without values make a machine seem to have them. A first
+    Exporters, torch.compile and tensors without values make a machine seem to have them. A first
     backward after that would start a thread for each, and no process forked from this one could
     train any more.
     """
