@@ -1,5 +1,5 @@
-"""A process forked from one that counted or compiled can train: in each case a new Python, whose
-first backward pass is behind that."""
+"""A process forked from one that counted, compiled or exported can train: each in a new Python,
+whose first backward pass comes after that."""
 
 import os
 import subprocess
@@ -39,11 +39,16 @@ with patch.object(Engine, "refuse_no_compiler"), \\
     Engine.start("cpu").compile([layer])
     layer(torch.ones(1, 2)).sum().backward()
 """
+EXPORTED = """
+import ganvas
+ganvas.export({run!r}, out={out!r}, format="torch", direction="AtoB")
+"""
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
-@pytest.mark.parametrize("work", [COUNTED, COMPILED], ids=["counted", "compiled"])
-def test_a_process_forked_after_it_can_train(work):
+@pytest.mark.parametrize("work", [COUNTED, COMPILED, EXPORTED], ids=["count", "compile", "export"])
+def test_a_process_forked_after_it_can_train(work, tiny_run, tmp_path):
+    work = work.format(run=str(tiny_run), out=str(tmp_path / "G.pt2"))
     program = PROGRAM.format(tests=str(Path(__file__).parent), work=work)
     done = subprocess.run([sys.executable, "-c", program], timeout=120, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()

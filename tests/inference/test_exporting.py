@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import shutil
 import sys
 import zipfile
@@ -17,7 +16,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from killing import in_a_process, wait_for
 from making import noise
 from PIL import Image
 from safetensors.torch import load_file
@@ -459,17 +457,6 @@ def test_weights_that_have_diverged_are_refused(snapshots, tmp_path):
     with pytest.raises(InputError, match="its training has diverged"):
         ganvas.export(place, out=tmp_path / "x.pt2", format="torch")
     assert names(tmp_path) == {"run"}
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
-def test_after_an_export_forked_processes_can_still_train(files):
-    files("latents", "torch")
-
-    def backward() -> int:
-        torch.ones((), requires_grad=True).backward()
-        return 0
-
-    assert backward() == wait_for(in_a_process(backward)) == 0
 
 
 WRONG = {
