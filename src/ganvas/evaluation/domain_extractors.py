@@ -14,9 +14,9 @@ from ganvas.evaluation.real import RealPictures
 from ganvas.pictures import to_unit
 
 
-class Extractors:
-    """By domain and by what the metrics' table calls them. One that is to be trained is trained by
-    the first process, from the pictures that the method was trained on."""
+class DomainExtractors:
+    """By domain and by what the metrics' table calls them: chosen and inception. One that has to be
+    trained is trained by the first process, from the pictures that the method was trained on."""
 
     def __init__(
         self,

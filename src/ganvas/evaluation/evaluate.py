@@ -17,14 +17,8 @@ from ganvas.config import Settings
 from ganvas.data.held_out import open_splits
 from ganvas.engine import ALONE, Engine, Processes
 from ganvas.errors import InputError
-from ganvas.evaluation.by_domain import Extractors
-from ganvas.evaluation.choosing import (
-    OF_SETS,
-    Choice,
-    Options,
-    choose,
-    lpips_of,
-)
+from ganvas.evaluation.choosing import OF_SETS, Choice, Options, choose, lpips_of
+from ganvas.evaluation.domain_extractors import DomainExtractors
 from ganvas.evaluation.files import cache_folder, digest_of, keep, kept
 from ganvas.evaluation.gallery import Gallery, Look, quantised
 from ganvas.evaluation.metrics import METRICS, Measured, Metric, mean, name_on, on_few
@@ -109,7 +103,7 @@ class Judge:
             self.refuse_other_domains(method)
         self.lpips = lpips_of(self.choice.keys)
         self.scorer: SegmentationScorer | None = None
-        self.extractors = Extractors(
+        self.extractors = DomainExtractors(
             self.choice.keys, options, self.channels, self.real, processes, self.say
         )
         self.galleries: dict[tuple[str, str | None], Gallery] = {}

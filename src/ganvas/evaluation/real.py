@@ -3,16 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 import torch
-from torch import Tensor
 
 from ganvas.config import Settings
-from ganvas.data.held_out import Reader, Split, Splits
+from ganvas.data.held_out import Reader, Row, Split, Splits
 from ganvas.pictures import to_unit
 from ganvas.scales import Scale
 
 HELD = 2**29
 """Bytes of them that are kept for the next call."""
-Batch = tuple[list[int], tuple[Tensor, ...]]
+Batch = tuple[list[int], Row]
 """Places, and the pictures of each domain that stand there."""
 
 
@@ -31,7 +30,7 @@ class RealPictures:
         self.splits, self.split = splits, split
         self.reader = Reader(config, scales)
         self.device, self.at_once = device, at_once
-        self.held: dict[tuple[str, ...], list[tuple[int, tuple[Tensor, ...]]]] = {}
+        self.held: dict[tuple[str, ...], list[tuple[int, Row]]] = {}
         self.prints: dict[tuple[str, ...], str] = {}
 
     @property
@@ -47,7 +46,7 @@ class RealPictures:
     def batches(self, domains: tuple[str, ...], of: str | None = None) -> Iterator[Batch]:
         """The pictures at the same places of these domains, or those `of` one class, (N, C, H, W)
         in [-1, 1] on the device; pictures of one batch have one size."""
-        rows: list[tuple[int, tuple[Tensor, ...]]] = []
+        rows: list[tuple[int, Row]] = []
         for place, row in self.rows(domains):
             if of is not None and self.split.labels[place] != of:
                 continue
@@ -59,7 +58,7 @@ class RealPictures:
         if rows:
             yield self.stacked(rows)
 
-    def rows(self, domains: tuple[str, ...]) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
+    def rows(self, domains: tuple[str, ...]) -> Iterator[tuple[int, Row]]:
         """`Reader.rows`."""
         if domains in self.held:
             yield from self.held[domains]
@@ -73,7 +72,7 @@ class RealPictures:
         if size <= HELD:
             self.held[domains] = kept
 
-    def stacked(self, rows: list[tuple[int, tuple[Tensor, ...]]]) -> Batch:
+    def stacked(self, rows: list[tuple[int, Row]]) -> Batch:
         columns = zip(*(row for _, row in rows), strict=True)
         moved = tuple(to_unit(torch.stack(column).to(self.device)) for column in columns)
         return [place for place, _ in rows], moved

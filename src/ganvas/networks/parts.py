@@ -25,8 +25,8 @@ def each(parts: Iterable[Part]) -> Iterator[Part]:
 
 
 def spans(length: int, most: int) -> Iterator[slice]:
-    """So many things, at most so many at once, and one at least. Where only shapes count they are
-    the first alone, so that any batch can be counted."""
+    """A length in pieces of at most so many, and of one at least. Where only shapes count the first
+    alone, so that a batch of any size can be counted."""
     most = max(most, 1)
     return (slice(n, min(n + most, length)) for n in each(range(0, length, most)))
 

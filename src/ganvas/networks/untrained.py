@@ -291,7 +291,7 @@ def normalised(x: Tensor, eps: float) -> Tensor:
 def normalise(x: Tensor, eps: float, into: Tensor) -> None:
     """The same of pixels (H * W, C)."""
     blocks = list(spans(len(x), BLOCK // x.shape[1]))
-    about = x[: len(x[blocks[0]])].mean(0)
+    about = x[blocks[0]].mean(0)
     sums = torch.zeros(2, len(blocks), x.shape[1], dtype=torch.float64)
     for block, of in zip(blocks, sums.unbind(1), strict=True):
         apart = torch.sub(x[block], about, out=into[block])
